@@ -1,0 +1,156 @@
+//! Illustration: portraits, books, maps and patterns.
+
+use super::{Pattern, Trade};
+
+pub(super) const TRADE: Trade = Trade {
+    category: "Illustration",
+    doer: "illustrator",
+    skills: "Illustration|Watercolour|Ink drawing|Procreate|Character design|\
+             Children's books|Botanical drawing|Map drawing|Pattern design|Digital painting|\
+             Portraits|Storyboards",
+    words: &[
+        ("medium", "watercolour|ink|gouache|pencil|linocut|digital"),
+        ("animal", "cat|dog|horse|parrot|rabbit|tortoise"),
+    ],
+    patterns: &[
+        Pattern {
+            title: "{medium} portrait of your {animal} from a photo",
+            pitch: "{A likeness|A small picture} with character, {not a traced photo|looser than a photo}.",
+            ask: "I have attached five photos. The second one shows the look in the eyes best.",
+            tags: "pet portrait|{animal}|{medium}|gift",
+            price: (35, 160),
+            days: (3, 9),
+        },
+        Pattern {
+            title: "Family portrait in {medium}, two to five people",
+            pitch: "Drawn from separate photos, so that {nobody has to sit still|even the far-away ones are in it}.",
+            ask: "There are four of us and a baby. The photos are from different days.",
+            tags: "family portrait|{medium}|gift",
+            price: (60, 280),
+            days: (5, 12),
+        },
+        Pattern {
+            title: "Children's book illustrations, {medium}, per double page",
+            pitch: "{Warm|Funny} pictures with things to discover, set up for print.",
+            ask: "The story has twelve double pages. We would begin with one to see whether we fit together.",
+            tags: "children's book|{medium}|picture book",
+            price: (95, 390),
+            days: (6, 15),
+        },
+        Pattern {
+            title: "Hand-drawn map of your {village|neighbourhood|trail|wedding venue}",
+            pitch: "All the places that matter, {and a few that are only there for fun|in a calm style}.",
+            ask: "Please draw the river, the station and the places on the attached list.",
+            tags: "map|hand-drawn|{medium}",
+            price: (90, 360),
+            days: (5, 12),
+        },
+        Pattern {
+            title: "Book cover in {medium} for novels and memoirs",
+            pitch: "A cover that {catches the eye as a thumbnail|keeps a promise}, with spine and back.",
+            ask: "The novel is set by the sea in the fifties. The publisher's template is attached.",
+            tags: "book cover|{medium}|publishing",
+            price: (180, 720),
+            days: (7, 18),
+        },
+        Pattern {
+            title: "Spot illustrations for your website, set of {six|eight|ten}",
+            pitch: "Small pictures in one family, in your colours, {light to load|as vectors}.",
+            ask: "We need a set for our help pages. They should look friendly but not childish.",
+            tags: "spot illustration|website|icons",
+            price: (120, 480),
+            days: (4, 10),
+        },
+        Pattern {
+            title: "Seamless pattern for {textiles|wrapping paper|wallpaper|stationery}",
+            pitch: "A repeat that {does not look like one|stays interesting}, in three colour versions.",
+            ask: "It is for a limited edition of tea towels. Plants of the region would be nice.",
+            tags: "pattern design|textile|{medium}",
+            price: (85, 330),
+            days: (4, 10),
+        },
+        Pattern {
+            title: "Character design with {four|six} poses and expressions",
+            pitch: "One figure, turned and moved, with {a sheet of details|notes on its temper}.",
+            ask: "It is a {animal} who runs a small shop. We will use it on our packaging.",
+            tags: "character design|mascot|{animal}",
+            price: (110, 460),
+            days: (5, 12),
+        },
+        Pattern {
+            title: "Botanical drawing of a plant of your choice, {medium}",
+            pitch: "Drawn {from life where I can|after herbarium sheets}, with leaves, flower and fruit.",
+            ask: "I would like the plant from my grandmother's garden; photos of every part are attached.",
+            tags: "botanical|{medium}|plants",
+            price: (70, 260),
+            days: (5, 12),
+        },
+        Pattern {
+            title: "Wedding invitation with {medium} artwork",
+            pitch: "Invitation, reply card and {menu|place cards} from one drawing, ready for print.",
+            ask: "The place is an old barn with apple trees. We would love to have both on it.",
+            tags: "wedding|invitation|{medium}",
+            price: (90, 340),
+            days: (5, 12),
+        },
+    ],
+    promises: &[
+        "You see a pencil sketch first and the final picture only after you approved it.",
+        "The file is delivered at 300 dpi, large enough for a print on A3.",
+        "The original on paper can be sent on request.",
+        "Personal and commercial use are both included.",
+    ],
+    bios: &[
+        "I draw with real ink and real water and scan it afterwards.",
+        "Illustrator for {years} years, with a drawer full of half-finished birds.",
+        "Books, labels, maps: I like pictures that have a job.",
+        "Ask me for animals, plants or crooked houses; cars are not my strength.",
+    ],
+    careers: &[
+        "{years} years of freelance illustration after a start at {employer}. Eleven picture books so far.",
+        "Studied illustration, drew for {employer}, and has a stall at the winter market every year.",
+        "Trained as a botanist, illustrating for {years} years for gardens, museums and publishers.",
+    ],
+    works: &[
+        ("Picture book about a lighthouse", "Fourteen double pages in {medium}."),
+        ("Map of {town}", "Sixty small houses and one hidden fox."),
+        ("Labels for {company}", "Six herbs, six drawings."),
+        ("Portrait of Miss Pepper", "A {animal} with opinions, in {medium}."),
+        ("Calendar of garden birds", "Twelve drawings and a cover."),
+    ],
+    details: &[
+        "The picture will hang above a desk, about A4 in size.",
+        "Please keep the background simple.",
+        "Muted colours would suit us best.",
+        "I can send more photos if you need them.",
+    ],
+    deliveries: &[
+        "The picture is attached at full size, together with a smaller version for the screen.",
+        "I kept the background light so that it prints well.",
+        "The sketch is in the folder too, in case you would like to frame it.",
+    ],
+    changes: &[
+        "Could the ears be a little longer? It is what everybody notices first.",
+        "Please make the sky lighter, the print came out dark.",
+        "The house in the corner should have a red roof.",
+        "We would love a little more space at the top for the title.",
+    ],
+    faults: &[
+        "The picture is a photo with a filter and not a drawing as the listing promises.",
+        "The resolution is far too small for print and I was refused a larger file.",
+        "The final picture differs completely from the sketch I approved.",
+    ],
+    praise: &[
+        "The picture brought tears to my mother's eyes.",
+        "So much character in so few lines.",
+        "The sketch stage made it easy to get what we had in mind.",
+        "The colours are lovely in print.",
+        "Full of small details that one discovers later.",
+    ],
+    gripes: &[
+        "The likeness is not really there.",
+        "The style differs from the examples in the listing.",
+        "The file was too small for a large print.",
+        "The colours look dull on paper.",
+    ],
+};

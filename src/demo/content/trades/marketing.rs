@@ -1,0 +1,153 @@
+//! Search and marketing: being found, and knowing what it brought.
+
+use super::{Pattern, Trade};
+
+pub(super) const TRADE: Trade = Trade {
+    category: "Marketing & SEO",
+    doer: "marketing consultant",
+    skills: "SEO|Keyword research|Google Ads|Content strategy|Local search|Analytics|\
+             Email marketing|Social media|Link building|Conversion|Market research|\
+             Community management",
+    words: &[("network", "Instagram|LinkedIn|Pinterest|Facebook|YouTube")],
+    patterns: &[
+        Pattern {
+            title: "Technical SEO check of your website with a ranked to-do list",
+            pitch: "What keeps search engines from understanding your pages, {sorted by effect|in plain words}.",
+            ask: "Our traffic has fallen since the relaunch and we do not know why.",
+            tags: "seo|technical seo|audit|website",
+            price: (90, 390),
+            days: (3, 7),
+        },
+        Pattern {
+            title: "Local search set-up for your {shop}",
+            pitch: "Map entry, opening hours, reviews and pages that {people nearby find|answer what neighbours ask}.",
+            ask: "When people search for {a shop} nearby, we come on the second page at best.",
+            tags: "local seo|maps|small business",
+            price: (75, 280),
+            days: (3, 7),
+        },
+        Pattern {
+            title: "Keyword research with {fifty|eighty|a hundred} terms and a content plan",
+            pitch: "Terms your customers {really type|use}, grouped by intention, with a page proposed for each.",
+            ask: "We want to write one article a week and need to know about what.",
+            tags: "keyword research|content plan|seo",
+            price: (70, 260),
+            days: (3, 6),
+        },
+        Pattern {
+            title: "Search ads campaign, set up and explained",
+            pitch: "A {small|tidy} account with sensible limits, tested ads and numbers you can read yourself.",
+            ask: "We have a small monthly budget and no experience with ads.",
+            tags: "search ads|ppc|advertising",
+            price: (120, 490),
+            days: (4, 9),
+        },
+        Pattern {
+            title: "One month of {network} posts for {a shop}",
+            pitch: "{Twelve|Sixteen} posts with texts, pictures and times, planned together with you.",
+            ask: "We have many good photos but never get round to posting them.",
+            tags: "social media|{network}|content",
+            price: (140, 560),
+            days: (7, 30),
+        },
+        Pattern {
+            title: "E-mail welcome series of {three|five} letters",
+            pitch: "From sign-up to first purchase, {polite|without pressure}, measured from day one.",
+            ask: "New subscribers hear nothing from us at present. The texts should be short.",
+            tags: "email marketing|automation|newsletter",
+            price: (110, 420),
+            days: (4, 10),
+        },
+        Pattern {
+            title: "Competitor analysis for your {shop}",
+            pitch: "What {five|six} others do well, where they leave room, and what that means for you.",
+            ask: "There are five others in town. We would like to know what sets us apart.",
+            tags: "competitor analysis|market research|strategy",
+            price: (95, 380),
+            days: (4, 9),
+        },
+        Pattern {
+            title: "Privacy-friendly web analytics set up with a monthly report",
+            pitch: "You see what visitors do, {they keep their privacy|without a cookie banner}.",
+            ask: "We want to know which pages lead to bookings. Less data is fine if it is the right data.",
+            tags: "analytics|privacy|reporting",
+            price: (80, 290),
+            days: (2, 6),
+        },
+        Pattern {
+            title: "Review of your landing page with {ten|fifteen} concrete changes",
+            pitch: "I watch real people use it and write down {where they hesitate|what they miss}.",
+            ask: "Many visitors come to the page and hardly anybody fills in the form.",
+            tags: "conversion|landing page|ux",
+            price: (65, 240),
+            days: (2, 5),
+        },
+        Pattern {
+            title: "Launch plan for a new product, week by week",
+            pitch: "{Eight|Ten} weeks, a few channels done properly, and {a budget that adds up|numbers to check}.",
+            ask: "We launch in spring and are two people with little time.",
+            tags: "launch|strategy|planning",
+            price: (160, 680),
+            days: (5, 12),
+        },
+    ],
+    promises: &[
+        "No bought links, no tricks that will be punished next year.",
+        "You get a document that your own people can work from without me.",
+        "Every recommendation comes with its effort and its likely effect.",
+        "All accounts belong to you from the first day.",
+        "A call of half an hour to go through the results is included.",
+    ],
+    bios: &[
+        "I help small businesses to be found by the right people, and I show what it brought.",
+        "Marketing without shouting: search, letters and pages that answer questions.",
+        "{years} years of search marketing, most of them spent removing things.",
+        "I like numbers, but I like the phone call with a real customer better.",
+    ],
+    careers: &[
+        "{years} years in the marketing team of {employer}, the last three as its head.",
+        "Analyst at {employer}, then consultant for shops, clinics and hotels.",
+        "Started with my own online shop, sold it, and have advised others for {years} years.",
+    ],
+    works: &[
+        ("Local search for {a shop} in {town}", "From page three to the map box in four months."),
+        ("Newsletter of {company}", "A welcome series that brings a fifth of all orders."),
+        ("Ads for a language school", "Half the budget, the same number of sign-ups."),
+        ("Relaunch without loss", "Nine hundred addresses moved, no ranking lost."),
+    ],
+    details: &[
+        "You can have read access to our analytics and search data.",
+        "The budget for advertising itself is small, so it should be spent well.",
+        "We have tried an agency before and did not understand the reports.",
+        "Please explain it so that we can carry on by ourselves.",
+    ],
+    deliveries: &[
+        "The report is attached, the short version is on the first page.",
+        "The table lists every step with effort and expected effect.",
+        "Everything is set up in your own account and the access list is in the notes.",
+    ],
+    changes: &[
+        "Could you add two towns nearby to the list of terms?",
+        "Please explain the third recommendation in a little more detail.",
+        "The posts should use fewer hashtags.",
+        "Could the report show this year next to last year?",
+    ],
+    faults: &[
+        "The report is an automatic export with our name on the cover.",
+        "Links to our site were bought on doubtful pages although the listing rules that out.",
+        "The campaign was set up in somebody else's account and we have no access.",
+    ],
+    praise: &[
+        "For the first time I understand where our customers come from.",
+        "The to-do list was clear and ranked by what matters.",
+        "After two months we see more bookings from search.",
+        "No jargon, good reasons, honest numbers.",
+        "The plan was made for two people with little time, and it works.",
+    ],
+    gripes: &[
+        "The advice was general and would suit any business.",
+        "The report was long and hard to follow.",
+        "Some recommendations did not apply to our system at all.",
+        "There was no explanation of how the numbers were measured.",
+    ],
+};

@@ -1,0 +1,143 @@
+//! Mobile apps: from first sketch to the stores.
+
+use super::{Pattern, Trade};
+
+pub(super) const TRADE: Trade = Trade {
+    category: "Mobile apps",
+    doer: "app developer",
+    skills: "Swift|Kotlin|Flutter|React Native|App design|Offline storage|Push notifications|\
+             In-app purchases|Firebase|Testing|App Store release|Bluetooth",
+    words: &[("platform", "iOS|Android|iOS and Android"), ("frame", "Flutter|React Native|Swift|Kotlin")],
+    patterns: &[
+        Pattern {
+            title: "App for your {shop}: news, bookings, loyalty card",
+            pitch: "A {small|friendly} app for regular customers, on {platform}.",
+            ask: "About a third of our customers come every week. We want to give them a stamp card on the phone.",
+            tags: "mobile app|loyalty|{platform}",
+            price: (890, 3900),
+            days: (20, 60),
+        },
+        Pattern {
+            title: "Prototype of your app idea you can tap through",
+            pitch: "{Eight|Twelve} screens on a real phone in {a week|ten days}, before you pay for code.",
+            ask: "I have a sketchbook full of screens and need something to show investors.",
+            tags: "prototype|app design|ux",
+            price: (180, 690),
+            days: (5, 10),
+        },
+        Pattern {
+            title: "Bug fixing in your {frame} app",
+            pitch: "I {reproduce|find} it, fix it and leave a test that keeps it fixed.",
+            ask: "The app closes when the phone is turned while a photo is being taken.",
+            tags: "bug fix|{frame}|mobile",
+            price: (45, 190),
+            days: (1, 4),
+        },
+        Pattern {
+            title: "Release to the app stores, from account to approval",
+            pitch: "Texts, pictures, certificates and the {patience|correspondence} it takes.",
+            ask: "The app is finished but was rejected once because of its privacy details.",
+            tags: "app store|release|{platform}",
+            price: (90, 330),
+            days: (3, 9),
+        },
+        Pattern {
+            title: "Offline mode for your existing {frame} app",
+            pitch: "Works in the {tunnel|cellar|mountains} and catches up later, without losing a line.",
+            ask: "Our technicians use the app in basements and lose their entries.",
+            tags: "offline|sync|{frame}",
+            price: (390, 1600),
+            days: (8, 21),
+        },
+        Pattern {
+            title: "Push notifications people do not switch off",
+            pitch: "Set up on {platform}, with {quiet hours|choices for the reader} and a simple console.",
+            ask: "We want to send a message when a booking changes, and nothing else.",
+            tags: "push notifications|{platform}|backend",
+            price: (140, 560),
+            days: (3, 8),
+        },
+        Pattern {
+            title: "Upgrade of an old app to current {platform}",
+            pitch: "Old libraries {replaced|removed}, warnings gone, and it starts in half the time.",
+            ask: "The app was last updated five years ago and will soon leave the store.",
+            tags: "maintenance|upgrade|{platform}",
+            price: (290, 1200),
+            days: (6, 18),
+        },
+        Pattern {
+            title: "Accessibility for your app: screen reader, text size, contrast",
+            pitch: "Every screen {checked|used} with the eyes closed, then repaired.",
+            ask: "Some of our members are blind and cannot get past the second screen.",
+            tags: "accessibility|mobile|{platform}",
+            price: (190, 740),
+            days: (4, 10),
+        },
+        Pattern {
+            title: "Small game for phones, one idea done well",
+            pitch: "A {calm|quick} game in {frame}, with sound, levels and a high score.",
+            ask: "It is a word game with one new riddle a day. The rules are written down.",
+            tags: "game|{frame}|mobile app",
+            price: (690, 2600),
+            days: (15, 45),
+        },
+    ],
+    promises: &[
+        "The source code and all store accounts belong to you.",
+        "Tested on real devices, old ones included.",
+        "You can follow the progress in a test version from the first week.",
+        "No data is collected that the app does not need.",
+    ],
+    bios: &[
+        "I build small apps that do one thing well and start quickly.",
+        "App developer for {years} years, on both platforms, with a shelf full of old phones.",
+        "I like offline, accessibility and buttons large enough for a thumb.",
+        "From sketch to store and, just as important, the two years after that.",
+    ],
+    careers: &[
+        "{years} years of mobile development at {employer}; four apps with more than a hundred thousand users.",
+        "Back-end developer at {employer} who moved to phones and stayed.",
+        "Freelance for {years} years, before that tester at {employer}. It shows, I hope.",
+    ],
+    works: &[
+        ("Tide times for {town}", "A small app that works without a network."),
+        ("Stamp card for {company}", "Nine hundred regulars, no more paper cards."),
+        ("Hiking diary", "Routes, photos and notes, kept on the phone."),
+        ("Choir practice", "Four voices to practise with, each at its own volume."),
+    ],
+    details: &[
+        "We can lend you a device if you need one.",
+        "The design should follow the habits of the platform.",
+        "It has to work on phones that are five years old.",
+        "Privacy matters a great deal to our members.",
+    ],
+    deliveries: &[
+        "The test version is on your phones, and the code is in your repository.",
+        "The readme explains how to build, test and release it.",
+        "I tested it on three old and two new devices.",
+    ],
+    changes: &[
+        "The text on the second screen is cut off when large letters are switched on.",
+        "Could the list remember where I was when I come back?",
+        "Please move the button to the bottom, where the thumb is.",
+        "The icon looks a bit dark on a dark background.",
+    ],
+    faults: &[
+        "The app closes on start on every phone we tried, and the fix has been promised for a week.",
+        "We received an app file but not the source code that the listing includes.",
+        "The app sends data to a third party we never agreed to.",
+    ],
+    praise: &[
+        "The app starts at once and never gets in the way.",
+        "Our members managed without any explanation.",
+        "It was approved by the stores at the first attempt.",
+        "Well tested, even on my very old phone.",
+        "Great advice on what to leave out.",
+    ],
+    gripes: &[
+        "The app crashed several times on older phones.",
+        "The design felt unfinished.",
+        "Important parts were not tested.",
+        "Building it from the code took us days, as nothing was documented.",
+    ],
+};

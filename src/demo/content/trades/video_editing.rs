@@ -1,0 +1,155 @@
+//! Video editing: cutting, colour, captions and sound to picture.
+
+use super::{Pattern, Trade};
+
+pub(super) const TRADE: Trade = Trade {
+    category: "Video editing",
+    doer: "video editor",
+    skills: "Video editing|Colour grading|Premiere Pro|DaVinci Resolve|After Effects|\
+             Motion graphics|Sound design|Captions|Storyboarding|Drone footage|Documentary|\
+             Short-form video",
+    words: &[
+        ("mood", "calm|fast-paced|documentary|cheerful|cinematic"),
+        ("kind", "cooking|travel|language|science|woodworking|fitness|gardening|history"),
+    ],
+    patterns: &[
+        Pattern {
+            title: "Edit of your {kind} channel episode, up to {ten|fifteen} minutes",
+            pitch: "{Tight|Lively} cuts, clean sound and captions, in the style your viewers know.",
+            ask: "There is about an hour of raw footage from two cameras. An earlier episode shows the style.",
+            tags: "video editing|{kind}|captions",
+            price: (70, 320),
+            days: (2, 6),
+        },
+        Pattern {
+            title: "Image film for your {shop}, {mood} and honest",
+            pitch: "One to two minutes that {show people at work|make visitors want to come by}.",
+            ask: "We have plenty of material from a day of filming and would like a {mood} film for the website.",
+            tags: "image film|{mood}|small business",
+            price: (240, 980),
+            days: (6, 14),
+        },
+        Pattern {
+            title: "{Five|Eight|Ten} short vertical clips from one long video",
+            pitch: "I find the moments that stand on their own and {cut them for phones|add captions}.",
+            ask: "The recording is a talk of forty minutes. Please choose what works best.",
+            tags: "short-form|vertical video|captions|social media",
+            price: (60, 240),
+            days: (2, 5),
+        },
+        Pattern {
+            title: "Wedding film, {mood} cut of your footage",
+            pitch: "{Fifteen|Twenty} minutes of the day plus a short trailer to share.",
+            ask: "We have material from three phones and one proper camera. The speeches should be in full.",
+            tags: "wedding|{mood}|film",
+            price: (190, 760),
+            days: (10, 25),
+        },
+        Pattern {
+            title: "Colour grading for a short film or music video",
+            pitch: "A {consistent|considered} look from the first shot to the last, scene by scene.",
+            ask: "The cut is locked at eleven minutes. We can send flat material and references.",
+            tags: "colour grading|short film|{mood}",
+            price: (150, 620),
+            days: (4, 10),
+        },
+        Pattern {
+            title: "Captions in two languages, burned in or as files",
+            pitch: "Readable lines, {well timed|never too fast}, checked by a native speaker.",
+            ask: "There are four videos of about six minutes each. Transcripts are available.",
+            tags: "captions|subtitles|accessibility",
+            price: (35, 150),
+            days: (1, 4),
+        },
+        Pattern {
+            title: "Explainer animation of {60|90} seconds",
+            pitch: "Script, {simple|hand-drawn} animation and sound, so that people get it the first time.",
+            ask: "We want to explain how our subscription works. The script exists as a draft.",
+            tags: "explainer|animation|motion graphics",
+            price: (290, 1300),
+            days: (8, 20),
+        },
+        Pattern {
+            title: "Product video with close-ups and {mood} music",
+            pitch: "{Thirty|Forty-five} seconds that show how it feels in the hand.",
+            ask: "The footage is shot, it only needs somebody with an eye for rhythm.",
+            tags: "product video|{mood}|advertising",
+            price: (110, 450),
+            days: (3, 8),
+        },
+        Pattern {
+            title: "Podcast video: cut, sound and chapters",
+            pitch: "Two cameras, {one clear conversation|no awkward pauses}, with chapters and a title picture.",
+            ask: "Each episode is about fifty minutes. We publish every second week.",
+            tags: "podcast|video|sound",
+            price: (80, 290),
+            days: (2, 5),
+        },
+        Pattern {
+            title: "Family videos from old tapes, sorted and cut",
+            pitch: "I repair colour and sound and leave {the laughter|what matters} in.",
+            ask: "The tapes are already digitised, about nine hours. It is a present for my parents.",
+            tags: "family|restoration|memories",
+            price: (120, 430),
+            days: (7, 18),
+        },
+    ],
+    promises: &[
+        "You get the film in full quality and as a smaller version for the web.",
+        "Music is licensed for your use and the licence comes with the files.",
+        "Sound is cleaned and balanced, because nobody forgives bad sound.",
+        "The project files are {included|available on request}.",
+    ],
+    bios: &[
+        "I cut films for people who would rather film than sit at a computer.",
+        "Editor for {years} years, raised on documentaries and patient with bad light.",
+        "Rhythm is everything: in the cut, in the captions and in the answers I send you.",
+        "From nine hours of footage to the four minutes that matter.",
+    ],
+    careers: &[
+        "{years} years in the cutting room of {employer}; freelance for channels, museums and small firms since.",
+        "Film school, assistant editor on two documentaries, then {years} years of my own work.",
+        "Started with skate videos, later editor at {employer}. More than three hundred published videos.",
+    ],
+    works: &[
+        ("A day at {company}", "Two minutes of hands, flour and morning light."),
+        ("Short documentary from {town}", "Eleven minutes about the last ferry of the season."),
+        ("Series on {kind}", "Twenty-four episodes with one look."),
+        ("Trailer for a local festival", "Forty seconds, three formats, one song."),
+    ],
+    details: &[
+        "The footage is in the shared folder, sorted by day.",
+        "Please no fast zooms and no sound effects on every cut.",
+        "We need one version with captions and one without.",
+        "The music should be cheerful but stay in the background.",
+    ],
+    deliveries: &[
+        "You will find the full version, a web version and one without captions.",
+        "I chose the quieter of the two songs because it leaves room for the voices.",
+        "The chapter marks are in the text file next to the film.",
+    ],
+    changes: &[
+        "Please start with the shot of the street and leave out the first interview.",
+        "The music is a little loud under the voices in the middle.",
+        "Could you spell our colleague's name correctly in the caption at the end?",
+        "We would like it ten seconds shorter.",
+    ],
+    faults: &[
+        "The film carries a watermark of a music library, so we cannot publish it.",
+        "The sound is out of step with the picture in most of the film.",
+        "Only half of the material was used and the agreed interview is missing.",
+    ],
+    praise: &[
+        "The cut has a wonderful rhythm and not a second too many.",
+        "Our shaky material suddenly looks like cinema.",
+        "The captions were spotless and well timed.",
+        "The sound is so much better than in our original.",
+        "The best moments were all found without a hint from us.",
+    ],
+    gripes: &[
+        "The music was too loud under the voices.",
+        "Some cuts felt abrupt.",
+        "The captions had spelling mistakes.",
+        "The colours change visibly from scene to scene.",
+    ],
+};
