@@ -1,0 +1,237 @@
+//! Money: whole minor units of a currency. Parsed from text, printed as text, never a float in between.
+
+use std::fmt;
+
+/// The largest amount a request may name, in minor units.
+pub const MAX_MINOR: i64 = 99_999_999_999;
+
+/// A currency of ISO 4217 that has a number of digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// `None` for what ISO 4217 does not list, and for its metals, funds and test codes.
+    pub fn parse(code: &str) -> Option<Self> {
+        let currency = iso_currency::Currency::from_code(code)?;
+        currency.exponent().map(|_| Self(currency))
+    }
+
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+
+    /// Digits after the point: 2 for USD, 0 for JPY, 3 for KWD.
+    pub fn digits(self) -> u32 {
+        u32::from(self.0.exponent().unwrap_or(2))
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl serde::Serialize for Currency {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl schemars::JsonSchema for Currency {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Currency".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[A-Z]{3}$", "description": "An ISO 4217 code." })
+    }
+}
+
+/// An amount in one currency. Serializes as its exact decimal (`"49.90"`); the currency stands beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Money {
+    minor: i64,
+    currency: Currency,
+}
+
+/// Why a text is no amount.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotMoney {
+    /// Not an unsigned plain decimal such as `49.90`.
+    Malformed,
+    /// More digits after the point than the currency has.
+    SurplusDigits,
+    /// Zero, or above [`MAX_MINOR`].
+    OutOfRange,
+}
+
+impl Money {
+    pub const fn new(minor: i64, currency: Currency) -> Self {
+        Self { minor, currency }
+    }
+
+    pub const fn minor(self) -> i64 {
+        self.minor
+    }
+
+    pub const fn currency(self) -> Currency {
+        self.currency
+    }
+
+    /// The same currency with another number of minor units.
+    pub const fn with_minor(self, minor: i64) -> Self {
+        Self { minor, currency: self.currency }
+    }
+
+    /// Reads a plain decimal: digits, and perhaps a point with at most the currency's digits after it.
+    pub fn parse(text: &str, currency: Currency) -> Result<Self, NotMoney> {
+        let (whole, fraction) = match text.split_once('.') {
+            Some((_, "")) => return Err(NotMoney::Malformed),
+            Some(parts) => parts,
+            None => (text, ""),
+        };
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let padded = whole.len() > 1 && whole.starts_with('0');
+        if whole.is_empty() || padded || !all_digits(whole) || !all_digits(fraction) {
+            return Err(NotMoney::Malformed);
+        }
+        let digits = currency.digits() as usize;
+        if fraction.len() > digits {
+            return Err(NotMoney::SurplusDigits);
+        }
+        let minor: i64 = format!("{whole}{fraction:0<digits$}").parse().map_err(|_| NotMoney::OutOfRange)?;
+        if !(1..=MAX_MINOR).contains(&minor) {
+            return Err(NotMoney::OutOfRange);
+        }
+        Ok(Self { minor, currency })
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.currency.digits();
+        let unit = 10_u64.pow(digits);
+        let (sign, minor) = (if self.minor < 0 { "-" } else { "" }, self.minor.unsigned_abs());
+        match digits {
+            0 => write!(f, "{sign}{minor}"),
+            _ => write!(f, "{sign}{}.{:0width$}", minor / unit, minor % unit, width = digits as usize),
+        }
+    }
+}
+
+impl serde::Serialize for Money {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl schemars::JsonSchema for Money {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Money".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": r"^[0-9]+(\.[0-9]+)?$",
+            "description": "An exact decimal with the currency's digits."
+        })
+    }
+}
+
+/// A share in basis points: 1,000 is ten per cent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate(u32);
+
+impl Rate {
+    /// `None` above 10,000, the whole.
+    pub fn from_basis_points(points: u32) -> Option<Self> {
+        (points <= 10_000).then_some(Self(points))
+    }
+
+    pub const fn basis_points(self) -> u32 {
+        self.0
+    }
+
+    /// This share of `amount`, rounded half to even. The rest is `amount` less it, so the parts sum to the whole.
+    pub fn of(self, amount: Money) -> Money {
+        let exact = i128::from(amount.minor) * i128::from(self.0);
+        let (floor, rest) = (exact.div_euclid(10_000), exact.rem_euclid(10_000));
+        let up = rest > 5_000 || (rest == 5_000 && floor % 2 != 0);
+        let rounded = floor + i128::from(up);
+        // A share is never more than the whole, which is an i64.
+        amount.with_minor(i64::try_from(rounded).unwrap_or(amount.minor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn currency(code: &str) -> Currency {
+        Currency::parse(code).expect("a listed currency")
+    }
+
+    #[test]
+    fn digits_follow_the_currency() {
+        for (text, code, minor) in
+            [("49.90", "USD", 4990), ("49.9", "USD", 4990), ("500", "JPY", 500), ("1.234", "KWD", 1234)]
+        {
+            assert_eq!(Money::parse(text, currency(code)).map(Money::minor), Ok(minor));
+        }
+        assert_eq!(Money::new(500, currency("JPY")).to_string(), "500");
+        assert_eq!(Money::new(5, currency("USD")).to_string(), "0.05");
+        assert_eq!(Money::parse("10.50", currency("JPY")), Err(NotMoney::SurplusDigits));
+        assert_eq!(Money::parse("12.345", currency("USD")), Err(NotMoney::SurplusDigits));
+    }
+
+    #[test]
+    fn only_plain_decimals_are_money() {
+        for text in
+            ["", ".", "1.", ".5", "-1", "+1", "1e2", "1E2", "NaN", "0x1", " 1", "1 ", "1,5", "01", "1_0", "١"]
+        {
+            assert_eq!(Money::parse(text, currency("USD")), Err(NotMoney::Malformed), "{text}");
+        }
+        for text in ["0", "0.00", "1000000000.00", "99999999999999999999999"] {
+            assert_eq!(Money::parse(text, currency("USD")), Err(NotMoney::OutOfRange), "{text}");
+        }
+        assert_eq!(Money::parse("999999999.99", currency("USD")).map(Money::minor), Ok(MAX_MINOR));
+    }
+
+    #[test]
+    fn codes_without_digits_are_no_currencies() {
+        for code in ["XAU", "XTS", "XXX", "usd", "US", ""] {
+            assert_eq!(Currency::parse(code), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn halves_go_to_the_even_neighbour() {
+        let ten = Rate::from_basis_points(1_000).expect("ten per cent");
+        let fee = |minor| ten.of(Money::new(minor, currency("USD"))).minor();
+        assert_eq!([fee(5), fee(15), fee(25), fee(26), fee(24)], [0, 2, 2, 3, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn printing_and_parsing_are_inverse(minor in 1..=MAX_MINOR, code in prop::sample::select(vec!["USD", "JPY", "KWD"])) {
+            let money = Money::new(minor, currency(code));
+            prop_assert_eq!(Money::parse(&money.to_string(), currency(code)), Ok(money));
+        }
+
+        #[test]
+        fn a_share_stays_within_half_a_unit(minor in 0..=MAX_MINOR, points in 0_u32..=10_000) {
+            let rate = Rate::from_basis_points(points).expect("at most the whole");
+            let share = rate.of(Money::new(minor, currency("USD"))).minor();
+            prop_assert!((0..=minor).contains(&share));
+            let error = i128::from(share) * 10_000 - i128::from(minor) * i128::from(points);
+            prop_assert!(error.abs() <= 5_000);
+        }
+    }
+}
