@@ -1,0 +1,11 @@
+//! SQLite inside the process: one writer thread that commits many jobs at once, a few reader threads, WAL, fsync before
+//! every answer.
+
+mod conn;
+mod engine;
+mod fault;
+
+pub(super) use conn::Conn;
+pub use conn::Row;
+pub(super) use engine::{Engine, restore, version};
+pub use fault::Fault;
