@@ -1,0 +1,10 @@
+//! What happened, and what is due. An event is written in the transaction that made it true, and those who must know at
+//! once are told in the same one; a timer is a row that fires once, however many processes watch. Knows no service.
+
+mod log;
+mod timers;
+mod worker;
+
+pub use log::{Event, EventId, Subscribers, append, of_subject};
+pub use timers::{cancel, schedule};
+pub use worker::{Handler, Handlers, run_worker, settle};

@@ -1,0 +1,155 @@
+//! Runs what is due. A handler inside the database acts in the transaction that takes its timer, so it acts once; one that
+//! reaches outside holds a lease meanwhile and may act again after a crash, so it carries a key of its own.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::timers::{LOOKS_EVERY, Timer, due, next_due};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::Id;
+
+/// How long an outside handler may take before another process tries.
+const LEASE: Duration = Duration::from_secs(60);
+/// Taken at a time.
+const BATCH: i64 = 64;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+
+type Outside = fn(App, Id<()>) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// What happens when a timer fires.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// Acts in the transaction that takes the timer.
+    Inside(fn(&Tx, Id<()>) -> Result<()>),
+    /// Calls somebody outside, with no transaction open.
+    Outside(Outside),
+}
+
+/// The handlers by the kind of their timer. Filled in `app.rs`.
+#[derive(Default)]
+pub struct Handlers(HashMap<&'static str, Handler>);
+
+impl Handlers {
+    #[must_use]
+    pub fn on(mut self, kind: &'static str, handler: Handler) -> Self {
+        self.0.insert(kind, handler);
+        self
+    }
+}
+
+/// Works until `stop` resolves.
+pub async fn run_worker(app: App, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        let pause = match run_due(&app).await {
+            Ok(0) => pause(&app).await,
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                tracing::error!(%error, "the events worker could not look for work");
+                LOOKS_EVERY
+            }
+        };
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+            () = app.db().work_is_due() => {}
+        }
+    }
+}
+
+async fn pause(app: &App) -> Duration {
+    let now = app.db().clock().now();
+    let next = app.db().read(next_due).await.ok().flatten();
+    next.map_or(LOOKS_EVERY, |due| due.since(now)).clamp(Duration::from_millis(1), LOOKS_EVERY)
+}
+
+/// Runs everything that is due now and everything that this makes due, so that a test can look at the outcome.
+pub async fn settle(app: &App) -> Result<usize> {
+    let mut ran = 0;
+    loop {
+        match run_due(app).await? {
+            0 => return Ok(ran),
+            more => ran += more,
+        }
+    }
+}
+
+/// One round; how many timers fired.
+async fn run_due(app: &App) -> Result<usize> {
+    let timers = app.db().read(|tx| due(tx, BATCH)).await?;
+    let mut fired = 0;
+    let mut outside = JoinSet::new();
+    for timer in timers {
+        match app.handlers().0.get(timer.kind.as_str()).copied() {
+            Some(Handler::Inside(act)) => fired += usize::from(fire_inside(app, timer, act).await),
+            Some(Handler::Outside(act)) => {
+                outside.spawn(fire_outside(app.clone(), timer, act));
+            }
+            // A newer version's timer: it is that one's to run.
+            None => postpone(app, timer, "nobody handles this kind of timer").await,
+        }
+    }
+    while let Some(done) = outside.join_next().await {
+        fired += usize::from(done.unwrap_or(false));
+    }
+    Ok(fired)
+}
+
+async fn fire_inside(app: &App, timer: Timer, act: fn(&Tx, Id<()>) -> Result<()>) -> bool {
+    let taken = timer.clone();
+    let outcome = app
+        .db()
+        .write(move |tx| {
+            let mine = taken.take(tx)?;
+            if mine {
+                act(tx, taken.subject)?;
+            }
+            Ok(mine)
+        })
+        .await;
+    match outcome {
+        Ok(mine) => mine,
+        Err(error) => {
+            postpone(app, timer, &error.to_string()).await;
+            false
+        }
+    }
+}
+
+async fn fire_outside(app: App, timer: Timer, act: Outside) -> bool {
+    let leased = timer.clone();
+    let until = app.db().clock().now().plus(LEASE);
+    match app.db().write(move |tx| leased.lease(tx, until)).await {
+        Ok(true) => {}
+        _ => return false,
+    }
+    let held = Timer { due_at: until, attempts: timer.attempts + 1, ..timer };
+    match act(app.clone(), held.subject).await {
+        Ok(()) => {
+            let done = held.clone();
+            // Scheduled anew meanwhile, it has another time and stays.
+            let _ = app.db().write(move |tx| done.take(tx)).await;
+            true
+        }
+        Err(error) => {
+            postpone(&app, held, &error.to_string()).await;
+            false
+        }
+    }
+}
+
+/// Tries again later: after 1, 2, 4 … seconds, an hour at most.
+async fn postpone(app: &App, timer: Timer, why: &str) {
+    let exponent = u32::try_from(timer.attempts).unwrap_or(0).min(12);
+    let wait = Duration::from_secs(1 << exponent).min(LONGEST_PAUSE);
+    tracing::warn!(kind = timer.kind, subject = %timer.subject, why, wait_s = wait.as_secs(), "a timer is put off");
+    metrics::counter!("timers_postponed_total", "kind" => timer.kind.clone()).increment(1);
+    let _ = app.db().write(move |tx| timer.lease(tx, tx.now().plus(wait))).await;
+}
