@@ -1,0 +1,215 @@
+//! One entry per operation: the router, the API document, the rate class and the authorization test all read it.
+
+use axum::handler::Handler;
+use axum::routing::{self, MethodRouter};
+use http::Method;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::error::Problem;
+use crate::form::Form;
+
+use super::limits::RateClass;
+
+/// Which credentials an operation looks at. What the caller may then do is decided by the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// None are needed; those that are sent must be good.
+    Anyone,
+    /// A live access token.
+    Signed,
+    /// None are looked at: register, login, refresh.
+    Unseen,
+}
+
+/// A query parameter.
+#[derive(Debug, Clone)]
+pub struct Param {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub schema: Value,
+    pub repeatable: bool,
+}
+
+impl Param {
+    pub fn new(name: &'static str, about: &'static str, schema: Value) -> Self {
+        Self { name, about, schema, repeatable: false }
+    }
+
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+}
+
+/// The JSON body that an operation takes.
+pub struct BodySpec {
+    pub name: &'static str,
+    pub schema: fn() -> Value,
+    pub example: Value,
+    pub required: bool,
+}
+
+/// A success that an operation answers.
+pub struct AnswerSpec {
+    pub status: u16,
+    pub about: &'static str,
+    pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,
+}
+
+/// An operation of the API.
+pub struct Operation {
+    pub method: Method,
+    pub path: &'static str,
+    /// The operation's id in the document, in camel case.
+    pub name: &'static str,
+    pub tag: &'static str,
+    pub summary: &'static str,
+    pub about: &'static str,
+    pub access: Access,
+    /// Who may call it, in words.
+    pub who: &'static str,
+    pub rate: RateClass,
+    pub query: Vec<Param>,
+    pub body: Option<BodySpec>,
+    pub answers: Vec<AnswerSpec>,
+    pub problems: Vec<&'static Problem>,
+    /// A single resource: `ETag`, and conditional requests.
+    pub versioned: bool,
+    pub(super) handler: MethodRouter<App>,
+}
+
+fn operation(method: Method, path: &'static str, handler: MethodRouter<App>) -> Operation {
+    Operation {
+        method,
+        path,
+        name: "",
+        tag: "",
+        summary: "",
+        about: "",
+        access: Access::Signed,
+        who: "",
+        rate: RateClass::Default,
+        query: Vec::new(),
+        body: None,
+        answers: Vec::new(),
+        problems: Vec::new(),
+        versioned: false,
+        handler,
+    }
+}
+
+pub fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Operation {
+    operation(Method::GET, path, routing::get(handler))
+}
+
+pub fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Operation {
+    operation(Method::POST, path, routing::post(handler))
+}
+
+/// PUT changes the fields given, so PATCH is the same operation.
+pub fn put<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Operation {
+    operation(Method::PUT, path, routing::put(handler))
+}
+
+/// The second name of a PUT.
+pub fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Operation {
+    operation(Method::PATCH, path, routing::patch(handler))
+}
+
+pub fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Operation {
+    operation(Method::DELETE, path, routing::delete(handler))
+}
+
+impl Operation {
+    #[must_use]
+    pub fn named(mut self, name: &'static str, summary: &'static str) -> Self {
+        self.name = name;
+        self.summary = summary;
+        self
+    }
+
+    #[must_use]
+    pub fn tagged(mut self, tag: &'static str) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    #[must_use]
+    pub fn about(mut self, about: &'static str) -> Self {
+        self.about = about;
+        self
+    }
+
+    #[must_use]
+    pub fn access(mut self, access: Access, who: &'static str) -> Self {
+        self.access = access;
+        self.who = who;
+        self
+    }
+
+    #[must_use]
+    pub fn rate(mut self, rate: RateClass) -> Self {
+        self.rate = rate;
+        self
+    }
+
+    #[must_use]
+    pub fn query(mut self, params: Vec<Param>) -> Self {
+        self.query.extend(params);
+        self
+    }
+
+    /// A list: `limit` and `cursor`.
+    #[must_use]
+    pub fn paged(self) -> Self {
+        self.query(vec![
+            Param::new(
+                "limit",
+                "How many rows, 20 unless said.",
+                serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 }),
+            ),
+            Param::new(
+                "cursor",
+                "`next_cursor` of the page before.",
+                serde_json::json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }),
+            ),
+        ])
+    }
+
+    /// The body, with an example that works when pasted.
+    #[must_use]
+    pub fn body<F: Form>(mut self, example: Value) -> Self {
+        let required = F::fields().iter().any(|field| field.required);
+        self.body = Some(BodySpec { name: F::NAME, schema: F::schema, example, required });
+        self
+    }
+
+    #[must_use]
+    pub fn answers<T: JsonSchema>(mut self, status: u16, about: &'static str) -> Self {
+        let schema: fn(&mut SchemaGenerator) -> Schema = |generator| generator.subschema_for::<T>();
+        self.answers.push(AnswerSpec { status, about, schema: Some(schema) });
+        self
+    }
+
+    #[must_use]
+    pub fn answers_nothing(mut self, about: &'static str) -> Self {
+        self.answers.push(AnswerSpec { status: 204, about, schema: None });
+        self
+    }
+
+    #[must_use]
+    pub fn problems(mut self, problems: &[&'static Problem]) -> Self {
+        self.problems.extend_from_slice(problems);
+        self
+    }
+
+    /// A single resource with an `ETag`.
+    #[must_use]
+    pub fn versioned(mut self) -> Self {
+        self.versioned = true;
+        self
+    }
+}
