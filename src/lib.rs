@@ -1,4 +1,32 @@
-pub mod http {
-    pub mod server;
-}
+//! The backend of a freelance marketplace: seven services over one database.
+
+// Values that know nothing of the marketplace.
+pub mod id;
+pub mod money;
+pub mod rating;
+pub mod time;
+
+// What every service stands on.
+pub mod actor;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod events;
+pub mod form;
+pub mod http;
+pub mod ledger;
+pub mod version;
+
+// The services, each above the ones before it.
+pub mod listings;
+pub mod notifications;
+pub mod orders;
+pub mod payments;
+pub mod profiles;
+pub mod reviews;
+pub mod users;
+
+// What is put together from them.
+pub mod app;
+pub mod cli;
 pub mod demo;

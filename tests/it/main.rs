@@ -1,1 +1,13 @@
+//! The application as its users meet it: in process, through the real router, on a real database.
 
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+mod listings;
+mod notifications;
+mod orders;
+mod payments;
+mod profiles;
+mod reviews;
+mod users;

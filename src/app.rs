@@ -1,0 +1,120 @@
+//! What every handler is given, and the one place where services are wired to each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::config::Config;
+use crate::db::{Db, Wiring};
+use crate::error::Result;
+use crate::events::{Handlers, Subscribers};
+use crate::http::{Authentication, Operation, RateLimits};
+use crate::time::Clock;
+use crate::users::passwords::{Cost, Hasher};
+use crate::{listings, notifications, orders, payments, profiles, reviews, users};
+
+/// A running Guildhall; clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    db: Db,
+    rate_limits: RateLimits,
+    hasher: Hasher,
+    handlers: Handlers,
+    metrics: Option<PrometheusHandle>,
+    draining: AtomicBool,
+}
+
+/// What is not in the configuration: tests use cheaper passwords, one process records metrics once.
+pub struct Parts {
+    pub password_cost: Cost,
+    pub metrics: Option<PrometheusHandle>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { password_cost: Cost::STANDARD, metrics: None }
+    }
+}
+
+impl App {
+    /// Opens the database in the data directory and wires the services. Does not migrate.
+    pub fn open(config: Config, parts: Parts) -> Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)?;
+        let db = Db::open(&config.database_file(), Arc::new(Clock::default()), wiring(&config))?;
+        Ok(Self(Arc::new(Inner {
+            db,
+            rate_limits: RateLimits::new(!config.rate_limit),
+            hasher: Hasher::start(parts.password_cost)?,
+            handlers: handlers(),
+            metrics: parts.metrics,
+            draining: AtomicBool::new(false),
+            config,
+        })))
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub fn rate_limits(&self) -> &RateLimits {
+        &self.0.rate_limits
+    }
+
+    pub fn hasher(&self) -> &Hasher {
+        &self.0.hasher
+    }
+
+    pub fn handlers(&self) -> &Handlers {
+        &self.0.handlers
+    }
+
+    /// Prometheus' text, where metrics are recorded.
+    pub fn metrics(&self) -> Option<String> {
+        self.0.metrics.as_ref().map(PrometheusHandle::render)
+    }
+
+    /// Whether it finishes what runs and takes nothing new.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::SeqCst)
+    }
+
+    pub fn start_draining(&self) {
+        self.0.draining.store(true, Ordering::SeqCst);
+    }
+}
+
+/// What commands find through their transaction: terms, hooks of lower services, subscribers of events.
+fn wiring(config: &Config) -> Wiring {
+    Wiring::default()
+        .with(config.market.clone())
+        .with(Authentication { by_token: users::authenticate, again: users::still_valid })
+        .with(Subscribers(vec![]))
+        .with(users::Hooks::default())
+}
+
+/// What happens when a timer fires.
+fn handlers() -> Handlers {
+    Handlers::default()
+}
+
+/// Every operation of the API, in the order of the document.
+pub fn operations() -> Vec<Operation> {
+    let services = [
+        users::operations(),
+        profiles::operations(),
+        listings::operations(),
+        orders::operations(),
+        payments::operations(),
+        notifications::operations(),
+        reviews::operations(),
+    ];
+    services.into_iter().flatten().collect()
+}

@@ -1,0 +1,158 @@
+//! One tree of settings. A flag beats an environment variable, which beats `guildhall.toml`, which beats the defaults
+//! here; an unknown key is an error.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::money::{Currency, Rate};
+
+/// How this Guildhall runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    /// `None`: the SQLite file in the data directory.
+    pub database_url: Option<String>,
+    pub listen: SocketAddr,
+    pub metrics_listen: Option<SocketAddr>,
+    /// Where clients reach it; links in answers and mails start with it.
+    pub public_url: Option<String>,
+    pub cors_origins: Vec<String>,
+    pub trusted_proxies: Vec<Network>,
+    pub services: Vec<Service>,
+    pub no_migrate: bool,
+    pub rate_limit: bool,
+    pub test_clock: bool,
+    pub market: Market,
+}
+
+/// The terms of the marketplace.
+#[derive(Debug, Clone)]
+pub struct Market {
+    /// The currency of a listing that names none.
+    pub currency: Currency,
+    /// What the house keeps of a released amount.
+    pub fee: Rate,
+    /// An order that is not paid within it is cancelled.
+    pub pay_within: Duration,
+    /// A delivery that is not answered within it is accepted.
+    pub review_within: Duration,
+    /// A buyer may cancel an order that is late by more than this.
+    pub late_after: Duration,
+}
+
+impl Default for Market {
+    fn default() -> Self {
+        let day = Duration::from_secs(86_400);
+        Self {
+            currency: Currency::parse("USD").expect("USD is in ISO 4217"),
+            fee: Rate::from_basis_points(1_000).expect("ten per cent is no more than the whole"),
+            pay_within: day,
+            review_within: 3 * day,
+            late_after: day,
+        }
+    }
+}
+
+crate::words! {
+    /// A part of the API that a process can serve alone.
+    pub enum Service {
+        Users = "users",
+        Profiles = "profiles",
+        Services = "services",
+        Orders = "orders",
+        Payments = "payments",
+        Notifications = "notifications",
+        Reviews = "reviews",
+    }
+}
+
+/// An address block in CIDR notation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u32,
+}
+
+impl std::str::FromStr for Network {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (address, prefix) =
+            text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let wrong =
+            || Error::broken(format!("`{text}` is no address or CIDR block: write 10.0.0.0/8 or 192.0.2.1"));
+        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
+        let widest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(widest), str::parse).map_err(|_| wrong())?;
+        if prefix <= widest { Ok(Self { address, prefix }) } else { Err(wrong()) }
+    }
+}
+
+impl Network {
+    pub fn contains(&self, other: IpAddr) -> bool {
+        match (self.address, other.to_canonical()) {
+            (IpAddr::V4(mine), IpAddr::V4(other)) => {
+                let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
+                mine.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V6(mine), IpAddr::V6(other)) => {
+                let mask = u128::MAX.checked_shl(128 - self.prefix).unwrap_or(0);
+                mine.to_bits() & mask == other.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./guildhall-data"),
+            database_url: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            metrics_listen: None,
+            public_url: None,
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            services: Service::ALL.to_vec(),
+            no_migrate: false,
+            rate_limit: true,
+            test_clock: false,
+            market: Market::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Where clients reach it, without a final slash.
+    pub fn public_url(&self) -> String {
+        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
+        url.trim_end_matches('/').to_owned()
+    }
+
+    pub fn trusts(&self, proxy: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(proxy))
+    }
+
+    /// The embedded database's file.
+    pub fn database_file(&self) -> PathBuf {
+        self.data_dir.join("guildhall.db")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let network: Network = "10.1.0.0/16".parse().expect("a block");
+        assert!(network.contains(IpAddr::from([10, 1, 2, 3])));
+        assert!(!network.contains(IpAddr::from([10, 2, 0, 1])));
+        assert!("0.0.0.0/0".parse::<Network>().expect("everything").contains(IpAddr::from([9, 9, 9, 9])));
+        assert!("10.0.0.0/33".parse::<Network>().is_err());
+        assert!("proxy".parse::<Network>().is_err());
+    }
+}
