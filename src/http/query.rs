@@ -16,13 +16,13 @@ impl Query {
         let known: Vec<&'static str> = operation.query.iter().map(|param| param.name).collect();
         let mut query = Self { pairs: Vec::new(), known };
         for (name, value) in url::form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
-            if value.contains('\u{FFFD}') || value.contains('\0') {
-                return Err(query.bad(&name, "is not percent-encoded UTF-8 text"));
-            }
             match operation.query.iter().find(|param| param.name == name) {
                 None => return Err(query.unknown(&name)),
                 Some(Param { repeatable: false, .. }) if query.text(&name).is_some() => {
                     return Err(query.bad(&name, "may be given once"));
+                }
+                Some(_) if value.contains(['\u{FFFD}', '\0']) => {
+                    return Err(query.bad(&name, "is not percent-encoded UTF-8 text"));
                 }
                 Some(_) => query.pairs.push((name.into_owned(), value.into_owned())),
             }

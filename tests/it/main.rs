@@ -4,6 +4,7 @@
 
 mod support;
 
+mod edge;
 mod listings;
 mod notifications;
 mod orders;
