@@ -37,7 +37,8 @@ pub fn post(tx: &Tx, journal: &Journal) -> Result<()> {
             params![id, number, account.to_string(), amount, journal.currency],
         )?;
     }
-    for (account, _) in journal.lines.iter().filter(|(account, amount)| *amount < 0 && account.holds_money()) {
+    for (account, _) in journal.lines.iter().filter(|(account, amount)| *amount < 0 && account.holds_money())
+    {
         let left = balance(tx, account, journal.currency)?;
         if left < 0 {
             return Err(Error::broken(format!(

@@ -25,7 +25,7 @@ const METHODS: &[&str] = &[
 const SETTLES_AFTER: Duration = Duration::from_secs(2);
 
 words! {
-    enum Status {
+    pub enum Status {
         Succeeded = "succeeded",
         Declined = "declined",
         RequiresAction = "requires_action",
@@ -81,9 +81,13 @@ struct Entry {
 }
 
 fn entry(tx: &Tx, key: &str) -> Result<Option<Entry>> {
-    tx.first("select id, status, failure, settles_at from sandbox_charges where key = $1", params![key], |row| {
-        Ok(Entry { id: row.next()?, status: row.next()?, failure: row.next()?, settles_at: row.next()? })
-    })
+    tx.first(
+        "select id, status, failure, settles_at from sandbox_charges where key = $1",
+        params![key],
+        |row| {
+            Ok(Entry { id: row.next()?, status: row.next()?, failure: row.next()?, settles_at: row.next()? })
+        },
+    )
 }
 
 fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
@@ -150,7 +154,8 @@ fn outcome(tx: &Tx, key: &str) -> Result<Outcome> {
 }
 
 fn give_back(tx: &Tx, refund: &RefundRequest) -> Result<RefundOutcome> {
-    let known = tx.first("select id from sandbox_refunds where key = $1", params![refund.key], |row| row.next())?;
+    let known =
+        tx.first("select id from sandbox_refunds where key = $1", params![refund.key], |row| row.next())?;
     if let Some(reference) = known {
         return Ok(RefundOutcome::Succeeded { reference });
     }
