@@ -97,7 +97,13 @@ fn wiring(config: &Config) -> Wiring {
         .with(config.market.clone())
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
         .with(Subscribers(vec![]))
-        .with(users::Hooks::default())
+        .with(users::Hooks {
+            deletion_blockers: vec![],
+            buying: vec![],
+            selling: vec![listings::needed_to_sell],
+            deleted: vec![listings::archive_all_of],
+            suspended: vec![listings::seller_suspended],
+        })
 }
 
 /// What happens when a timer fires.

@@ -28,8 +28,10 @@ fn wrongs(body: Value, present: &Value) -> Vec<(String, &'static str, String)> {
 
 #[test]
 fn every_mistake_is_named_at_once() {
-    let found =
-        wrongs(json!({ "titel": "x", "_urgent": "yes", "owner_id": 1, "link": "javascript:1" }), &Value::Null);
+    let found = wrongs(
+        json!({ "titel": "x", "_urgent": "yes", "owner_id": 1, "link": "javascript:1" }),
+        &Value::Null,
+    );
     let pointers: Vec<_> = found.iter().map(|(pointer, code, _)| (pointer.as_str(), *code)).collect();
     assert_eq!(
         pointers,
