@@ -115,8 +115,9 @@ fn wiring(config: &Config) -> Wiring {
         .with(users::Hooks {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
             buying: vec![orders::needed_to_buy],
-            selling: vec![orders::needed_to_sell],
-            ..users::Hooks::default()
+            selling: vec![listings::needed_to_sell, orders::needed_to_sell],
+            deleted: vec![listings::archive_all_of],
+            suspended: vec![listings::seller_suspended],
         })
         .with(orders::Hooks {
             refund: payments::refund_order,

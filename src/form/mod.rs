@@ -98,6 +98,14 @@ impl<F: Form> Unchecked<F> {
         }
     }
 
+    /// Looks at one field before the whole is checked, where its meaning depends on another; `None` when it is wrong.
+    pub fn peek<T: Field>(&self, field: &str) -> Option<T> {
+        match self.body.member(field) {
+            Some(node) => T::read(node).ok(),
+            None => T::absent(),
+        }
+    }
+
     fn read(&self, present: &Value) -> Result<F> {
         let mut reader = Reader { body: &self.body, errors: Vec::new() };
         reader.refuse_surplus::<F>(present);
