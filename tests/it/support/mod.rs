@@ -3,9 +3,11 @@
 mod app;
 mod cast;
 mod listings;
+mod payments;
 mod reply;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
+pub use payments::{Trouble, Troubles};
 pub use reply::Reply;
