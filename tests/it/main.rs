@@ -4,6 +4,8 @@
 
 mod support;
 
+mod authz;
+mod bad_input;
 mod edge;
 mod listings;
 mod notifications;
