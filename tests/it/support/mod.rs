@@ -4,6 +4,7 @@ mod app;
 mod cast;
 mod listings;
 mod orders;
+mod profiles;
 mod reply;
 
 pub use app::TestApp;
