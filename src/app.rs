@@ -116,7 +116,7 @@ fn wiring(config: &Config) -> Wiring {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
             buying: vec![orders::needed_to_buy],
             selling: vec![listings::needed_to_sell, orders::needed_to_sell],
-            deleted: vec![listings::archive_all_of],
+            deleted: vec![profiles::erase, listings::archive_all_of],
             suspended: vec![listings::seller_suspended],
         })
         .with(orders::Hooks {

@@ -381,6 +381,11 @@ pub enum SeenAccount {
 }
 
 impl Account {
+    /// Neither suspended nor deleted.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
     pub fn card(&self) -> Card {
         match (&self.username, self.status) {
             (Some(username), Status::Active | Status::Suspended) => Card::Live {

@@ -5,6 +5,7 @@ mod cast;
 mod listings;
 mod orders;
 mod payments;
+mod profiles;
 mod reply;
 
 pub use app::TestApp;
