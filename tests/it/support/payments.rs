@@ -310,7 +310,7 @@ async fn troubled<T>(
     match trouble {
         Some(Trouble::BeforeItHappens) => lost(),
         Some(Trouble::AfterItHappened) => answering.await.and_then(|_| lost()),
-        Some(Trouble::Crash) => answering.await.and_then(|_| panic!("the process is killed")),
+        Some(Trouble::Crash) => panic!("killed after {:?}", answering.await.map(drop)),
         Some(Trouble::Refused) | None => answering.await,
     }
 }
