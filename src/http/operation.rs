@@ -1,14 +1,14 @@
 //! One entry per operation: the router, the API document, the rate class and the authorization test all read it.
 
 use axum::handler::Handler;
-use axum::routing::{self, MethodRouter};
+use axum::routing::{self, MethodFilter, MethodRouter};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::error::Problem;
-use crate::form::Form;
+use crate::error::{self, Problem, Result};
+use crate::form::{Form, Unchecked};
 
 use super::limits::RateClass;
 
@@ -50,6 +50,8 @@ pub struct BodySpec {
     pub schema: fn() -> Value,
     pub example: Value,
     pub required: bool,
+    /// Whether the form takes a body.
+    pub check: fn(&Value) -> Result<()>,
 }
 
 /// A success that an operation answers.
@@ -78,6 +80,8 @@ pub struct Operation {
     pub problems: Vec<&'static Problem>,
     /// A single resource: `ETag`, and conditional requests.
     pub versioned: bool,
+    /// Its 201 says where the new thing is read.
+    pub located: bool,
     pub(super) handler: MethodRouter<App>,
 }
 
@@ -97,6 +101,7 @@ fn operation(method: Method, path: &'static str, handler: MethodRouter<App>) -> 
         answers: Vec::new(),
         problems: Vec::new(),
         versioned: false,
+        located: false,
         handler,
     }
 }
@@ -128,6 +133,19 @@ impl Operation {
     pub fn named(mut self, name: &'static str, summary: &'static str) -> Self {
         self.name = name;
         self.summary = summary;
+        self
+    }
+
+    /// The same operation in a process that does not serve it.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        let handler = || async {
+            error::NOT_FOUND.error(
+                "this process does not serve this operation: ask the public address, which knows who does",
+            )
+        };
+        let filter = MethodFilter::try_from(self.method.clone()).unwrap_or(MethodFilter::GET);
+        self.handler = routing::on(filter, handler);
         self
     }
 
@@ -183,7 +201,8 @@ impl Operation {
     #[must_use]
     pub fn body<F: Form>(mut self, example: Value) -> Self {
         let required = F::fields().iter().any(|field| field.required);
-        self.body = Some(BodySpec { name: F::NAME, schema: F::schema, example, required });
+        let check: fn(&Value) -> Result<()> = |body| Unchecked::<F>::from(body.clone()).check().map(drop);
+        self.body = Some(BodySpec { name: F::NAME, schema: F::schema, example, required, check });
         self
     }
 
@@ -211,5 +230,21 @@ impl Operation {
     pub fn versioned(mut self) -> Self {
         self.versioned = true;
         self
+    }
+
+    /// Its 201 carries a `Location`.
+    #[must_use]
+    pub fn located(mut self) -> Self {
+        self.located = true;
+        self
+    }
+
+    /// Whether it honours an Idempotency-Key: every POST whose caller can be known.
+    pub(super) fn takes_key(&self) -> bool {
+        self.method == Method::POST && self.access != Access::Unseen
+    }
+
+    pub(super) fn is_paged(&self) -> bool {
+        self.query.iter().any(|param| param.name == "cursor")
     }
 }

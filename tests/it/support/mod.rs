@@ -3,11 +3,13 @@
 mod app;
 mod cast;
 mod listings;
+mod orders;
 mod payments;
 mod reply;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
+pub use orders::{Cast, order_path};
 pub use payments::{Trouble, Troubles};
 pub use reply::Reply;
