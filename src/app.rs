@@ -30,11 +30,14 @@ struct Inner {
     draining: AtomicBool,
 }
 
+/// How the payment provider is made, once the database is open.
+pub type MakeProvider = Box<dyn FnOnce(&Db) -> Arc<dyn Provider>>;
+
 /// What is not in the configuration: tests use cheaper passwords and other providers, one process records metrics once.
 pub struct Parts {
     pub password_cost: Cost,
-    /// Makes the payment provider; the sandbox keeps its books in the database that it is given.
-    pub provider: Box<dyn FnOnce(&Db) -> Arc<dyn Provider>>,
+    /// The sandbox keeps its books in the database that it is given.
+    pub provider: MakeProvider,
     pub metrics: Option<PrometheusHandle>,
 }
 
