@@ -5,6 +5,7 @@ mod cast;
 mod listings;
 mod orders;
 mod reply;
+mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
