@@ -8,6 +8,7 @@ mod orders;
 mod payments;
 mod profiles;
 mod reply;
+mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
