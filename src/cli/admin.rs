@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read, stdin};
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, open_beside};
+use super::{Failure, open_beside, say};
 use crate::config::Config;
 use crate::error;
 use crate::users::{commands, operator, queries};
@@ -58,8 +58,7 @@ async fn create(config: Config, username: &str, email: &str) -> Result<(), Failu
     let app = open_beside(config).await?;
     let new = operator::administrator(app.hasher(), username, email, &password).await?;
     let account = app.db().write(move |tx| commands::register(tx, &new)).await?;
-    println!("{username} is an administrator with the id {}: log in with POST /users/login", account.id);
-    Ok(())
+    say(format!("{username} is an administrator with the id {}: log in with POST /users/login", account.id))
 }
 
 async fn reset(config: Config, name: String, by_email: bool) -> Result<(), Failure> {
@@ -74,8 +73,7 @@ async fn reset(config: Config, name: String, by_email: bool) -> Result<(), Failu
         .await?;
     let hash = operator::new_password(app.hasher(), &account, &password).await?;
     app.db().write(move |tx| operator::reset_password(tx, account.id, &hash)).await?;
-    println!("{name} has a new password, and every session of the account has ended");
-    Ok(())
+    say(format!("{name} has a new password, and every session of the account has ended"))
 }
 
 /// All of standard input without its final newline; one line where somebody types.

@@ -4,10 +4,12 @@ mod app;
 mod cast;
 mod listings;
 mod orders;
+mod program;
 mod reply;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
 pub use orders::{Cast, order_path};
+pub use program::{Answered, Program, read_answer};
 pub use reply::Reply;
