@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Config;
-use crate::db::{Db, Wiring};
+use crate::db::{Db, Tx, Wiring};
 use crate::error::Result;
-use crate::events::{Handlers, Subscribers};
-use crate::http::{Authentication, Operation, RateLimits};
+use crate::events::{self, Handler, Handlers, Subscribers};
+use crate::http::{Authentication, Operation, RateLimits, idempotency};
+use crate::id::Id;
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{listings, notifications, orders, payments, profiles, reviews, users};
@@ -102,7 +104,25 @@ fn wiring(config: &Config) -> Wiring {
 
 /// What happens when a timer fires.
 fn handlers() -> Handlers {
-    Handlers::default()
+    Handlers::default().on(HOUSEKEEPING, Handler::Inside(keep_house))
+}
+
+/// The one timer without a subject: it schedules itself again.
+const HOUSEKEEPING: &str = "housekeeping";
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Lets the events worker forget what is over, now and every hour. However many processes start, one timer remains.
+pub async fn start_housekeeping(app: &App) -> Result<()> {
+    app.db()
+        .write(|tx| events::schedule(tx, HOUSEKEEPING, Id::<()>::from_uuid(uuid::Uuid::nil()), tx.now()))
+        .await
+}
+
+fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {
+    users::forget_expired(tx)?;
+    users::forget_stale(tx)?;
+    idempotency::forget_old(tx)?;
+    events::schedule(tx, HOUSEKEEPING, subject, tx.now().plus(HOUSEKEEPING_EVERY))
 }
 
 /// Every operation of the API, in the order of the document.

@@ -3,6 +3,7 @@
 mod app;
 mod cast;
 mod reply;
+mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
