@@ -15,7 +15,7 @@ use crate::events;
 use crate::http::server::Limits;
 use crate::test_clock;
 use crate::time::Time;
-use crate::users::operator;
+use crate::users;
 
 const MIB: u64 = 1_024 * 1_024;
 /// Below it the database may not survive a busy day …
@@ -306,6 +306,6 @@ async fn look_into(config: &Config) -> crate::error::Result<(Option<Time>, Durat
     let app = App::open(config.clone(), Parts::default())?;
     let ahead = test_clock::ahead(&app).await?;
     let (newest, has_administrator) =
-        app.db().read(|tx| Ok((events::newest_at(tx)?, operator::has_administrator(tx)?))).await?;
+        app.db().read(|tx| Ok((events::newest_at(tx)?, users::has_administrator(tx)?))).await?;
     Ok((newest, ahead, has_administrator))
 }

@@ -6,6 +6,7 @@ mod listings;
 mod orders;
 mod program;
 mod reply;
+mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
