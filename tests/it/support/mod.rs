@@ -2,12 +2,17 @@
 
 mod app;
 mod cast;
+mod finished;
 mod listings;
 mod orders;
+mod payments;
+mod profiles;
 mod reply;
+mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
 pub use orders::{Cast, order_path};
+pub use payments::{Trouble, Troubles};
 pub use reply::Reply;
