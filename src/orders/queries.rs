@@ -4,8 +4,8 @@ use crate::actor::{Actor, UserId};
 use crate::config::Market;
 use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Error, Result};
-use crate::events::{self, Event, EventId};
-use crate::http::{Page, PageRequest};
+use crate::events::{self, Event, EventKind};
+use crate::id::Id;
 use crate::listings::ListingId;
 use crate::money::{Money, Rate};
 use crate::params;
@@ -68,8 +68,15 @@ pub struct Filter {
     pub service_id: Option<ListingId>,
 }
 
+/// Which part of a list is wanted: so many rows, from after that one on.
+#[derive(Debug)]
+pub struct Slice<K> {
+    pub after: Option<Id<K>>,
+    pub rows: i64,
+}
+
 /// The orders that concern `actor`, newest first; every order for an administrator.
-pub fn list(tx: &Tx, actor: &Actor, filter: &Filter, page: &PageRequest) -> Result<Page<Order>> {
+pub fn list(tx: &Tx, actor: &Actor, filter: &Filter, slice: &Slice<Order>) -> Result<Vec<Order>> {
     let caller = actor.require_user()?;
     let sides: &[&str] = match filter.side {
         Some(Side::Freelancer) => &["freelancer_id"],
@@ -77,28 +84,26 @@ pub fn list(tx: &Tx, actor: &Actor, filter: &Filter, page: &PageRequest) -> Resu
         None if actor.is_admin() => &[],
         None => &["buyer_id", "freelancer_id"],
     };
-    let after: Option<OrderId> = page.after("newest")?;
     let mut sql = Sql::new("");
     match sides {
-        [] => select(&mut sql, None, filter, after, page.rows()),
-        [side] => select(&mut sql, Some((side, caller)), filter, after, page.rows()),
+        [] => select(&mut sql, None, filter, slice),
+        [side] => select(&mut sql, Some((side, caller)), filter, slice),
         // One walk down each index, merged: an `or` would sort all that the caller ever had.
         both => {
             for (index, side) in both.iter().enumerate() {
                 sql.push(if index > 0 { " union all select " } else { "select " })
                     .push(COLUMNS)
                     .push(" from (");
-                select(&mut sql, Some((side, caller)), filter, after, page.rows());
+                select(&mut sql, Some((side, caller)), filter, slice);
                 sql.push(") as ").push(side);
             }
-            sql.push(" order by id desc limit ").bind(page.rows());
+            sql.push(" order by id desc limit ").bind(slice.rows);
         }
     }
-    let rows = sql.all(tx, order)?;
-    page.page("newest", rows, |order| order.id)
+    sql.all(tx, order)
 }
 
-fn select(sql: &mut Sql, mine: Option<(&str, UserId)>, filter: &Filter, after: Option<OrderId>, rows: i64) {
+fn select(sql: &mut Sql, mine: Option<(&str, UserId)>, filter: &Filter, slice: &Slice<Order>) {
     sql.push("select ").push(COLUMNS).push(" from orders where ");
     match mine {
         Some((side, caller)) => sql.push(side).push(" = ").bind(caller),
@@ -110,32 +115,31 @@ fn select(sql: &mut Sql, mine: Option<(&str, UserId)>, filter: &Filter, after: O
     if let Some(listing) = filter.service_id {
         sql.push(" and service_id = ").bind(listing);
     }
-    if let Some(after) = after {
+    if let Some(after) = slice.after {
         sql.push(" and id < ").bind(after);
     }
-    sql.push(" order by id desc limit ").bind(rows);
+    sql.push(" order by id desc limit ").bind(slice.rows);
 }
 
 /// What the two do with their payment methods is between the buyer and the house.
 const BUYERS_OWN: [&str; 2] = ["payment_failed", "payment_requires_action"];
 
 /// Everything that happened to an order and that `actor` may know, oldest first.
-pub fn timeline(tx: &Tx, actor: &Actor, order: &Order, page: &PageRequest) -> Result<Page<Happening>> {
+pub fn timeline(tx: &Tx, actor: &Actor, order: &Order, slice: &Slice<EventKind>) -> Result<Vec<Happening>> {
     let knows_all = order.side_of(actor) != Some(Side::Freelancer);
     let may_know = |event: &Event| knows_all || !BUYERS_OWN.contains(&event.kind.as_str());
-    let wanted = usize::try_from(page.rows()).unwrap_or(usize::MAX);
-    let mut after: Option<EventId> = page.after("timeline")?;
-    let mut shown = Vec::new();
+    let wanted = usize::try_from(slice.rows).unwrap_or(usize::MAX);
+    let (mut shown, mut after) = (Vec::new(), slice.after);
     while shown.len() < wanted {
-        let events = events::of_subject(tx, order.id, after, page.rows())?;
-        let more = events.len() == wanted;
-        after = events.last().map(|event| event.id).or(after);
+        let events = events::of_subject(tx, order.id, after, slice.rows)?;
+        let was_last = events.len() < wanted;
+        after = events.last().map(|event| event.id);
         shown.extend(events.into_iter().filter(may_know).map(Happening::from));
-        if !more {
+        if was_last {
             break;
         }
     }
-    page.page("timeline", shown, |happening| happening.id)
+    Ok(shown)
 }
 
 /// Whether one of the two has ordered from the other, however it ended.

@@ -11,7 +11,7 @@ use crate::id::Id;
 use crate::listings;
 
 use super::model::{ChangeOrder, Happening, Order, PlaceOrder, SeenOrder, Side, Status};
-use super::queries::{self, Filter};
+use super::queries::{self, Filter, Slice};
 use super::{INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, commands};
 
 const CHANGE: &str = "Asks for the next status, or changes the requirements. The status that it has already changes nothing. \
@@ -92,7 +92,9 @@ async fn list(call: Call) -> Result<Answer> {
     };
     let page = call.page()?;
     call.read(move |tx, call| {
-        let orders = queries::list(tx, &call.actor, &filter, &page)?;
+        let slice = Slice { after: page.after("newest")?, rows: page.rows() };
+        let rows = queries::list(tx, &call.actor, &filter, &slice)?;
+        let orders = page.page("newest", rows, |order| order.id)?;
         let orders = orders.try_map(|order| seen(tx, &call.actor, &order))?;
         call.list(&orders, orders.next_cursor.as_deref())
     })
@@ -127,7 +129,9 @@ async fn timeline(call: Call) -> Result<Answer> {
     let page = call.page()?;
     call.read(move |tx, call| {
         let order = queries::seen(tx, &call.actor, call.id("id"))?;
-        let happenings = queries::timeline(tx, &call.actor, &order, &page)?;
+        let slice = Slice { after: page.after("timeline")?, rows: page.rows() };
+        let rows = queries::timeline(tx, &call.actor, &order, &slice)?;
+        let happenings = page.page("timeline", rows, |happening| happening.id)?;
         call.list(&happenings, happenings.next_cursor.as_deref())
     })
     .await
