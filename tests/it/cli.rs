@@ -258,3 +258,28 @@ fn the_test_clock_stays_where_it_was_moved() {
     server.post("/test/clock", Some(&server.log_in("keeper")), &day).expect(404);
     assert!(!server.get("/openapi.json").body.contains("advanceClock"));
 }
+
+#[test]
+fn what_becomes_due_by_the_test_clock_has_happened_when_it_answers() {
+    let program = Program::new();
+    program.make_administrator();
+    let server = program.serve(&["--test-clock"]);
+    for (name, role) in [("buyer", "buyer"), ("seller", "freelancer")] {
+        let email = format!("{name}@example.com");
+        let body = json!({ "username": name, "email": email, "password": PASSWORD, "role": role });
+        server.post("/users/register", None, &body).expect(201);
+    }
+    let listing =
+        json!({ "title": "A logo", "description": "Drawn.", "category": "design", "price": "40.00" });
+    let listing = server.post("/services", Some(&server.log_in("seller")), &listing).expect(201).json();
+    let buyer = server.log_in("buyer");
+    let order =
+        server.post("/orders", Some(&buyer), &json!({ "service_id": listing["id"] })).expect(201).json();
+    assert_eq!(order["status"], "pending");
+
+    let past_pay_by = json!({ "advance_s": 86_401 });
+    server.post("/test/clock", Some(&server.log_in("keeper")), &past_pay_by).expect(200);
+    let path = format!("/orders/{}", order["id"].as_str().unwrap());
+    let token = server.log_in("buyer");
+    assert_eq!(server.get_as(&path, &token).expect(200).json()["status"], "cancelled");
+}

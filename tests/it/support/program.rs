@@ -124,6 +124,10 @@ impl Server {
         self.send("GET", path, None, None)
     }
 
+    pub fn get_as(&self, path: &str, token: &str) -> Answered {
+        self.send("GET", path, Some(token), None)
+    }
+
     pub fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Answered {
         self.send("POST", path, token, Some(body))
     }
