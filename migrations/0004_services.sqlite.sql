@@ -41,6 +41,7 @@ create index services_category on services (category_folded, id) where listed = 
 create index services_price on services (currency, price_minor, id) where listed = 1;
 create index services_category_price on services (category_folded, currency, price_minor, id) where listed = 1;
 create index services_rating on services (rating_centi, id) where listed = 1;
+create index services_category_rating on services (category_folded, rating_centi, id) where listed = 1;
 
 create table service_tags (
     tag_folded text not null,

@@ -47,9 +47,6 @@ pub const NEWEST: &str = "f.rowid";
 /// The condition of [`WALK`] that the bound words match; their placeholder follows.
 pub const MATCHES: &str = "service_search match ";
 
-/// The search keys that the bound words match; their placeholder and `)` follow.
-pub const MATCHING_KEYS: &str = "(select rowid from service_search where service_search match ";
-
 /// Puts a listing's words into the index, in the transaction that writes the listing.
 pub fn index(tx: &Tx, search_key: i64, title: &str, tags: &str, description: &str) -> Result<()> {
     remove(tx, search_key)?;
