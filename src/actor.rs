@@ -5,6 +5,7 @@ use crate::id::Id;
 use crate::words;
 
 /// The kind of a user's id; the account itself belongs to `users/`.
+#[derive(Debug)]
 pub enum UserKind {}
 pub type UserId = Id<UserKind>;
 
@@ -47,6 +48,14 @@ impl Actor {
     pub fn id(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The session that the caller's token belongs to.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::User { session, .. } => Some(*session),
             _ => None,
         }
     }

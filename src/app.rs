@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::{Config, Service};
-use crate::db::{Db, Wiring};
+use crate::db::{Db, Tx, Wiring};
 use crate::error::Result;
-use crate::events::{Handler, Handlers, Subscribers};
-use crate::http::{Authentication, Operation, RateLimits};
+use crate::events::{self, Handler, Handlers, Subscribers};
+use crate::http::{Authentication, Operation, RateLimits, idempotency};
+use crate::id::Id;
 use crate::payments::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
@@ -114,12 +116,12 @@ fn wiring(config: &Config) -> Wiring {
     Wiring::default()
         .with(config.market.clone())
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
-        .with(Subscribers(vec![payments::follow_order]))
+        .with(Subscribers(vec![payments::follow_order, notifications::on_event]))
         .with(users::Hooks {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
             buying: vec![orders::needed_to_buy],
             selling: vec![listings::needed_to_sell, orders::needed_to_sell],
-            deleted: vec![listings::archive_all_of],
+            deleted: vec![profiles::erase, listings::archive_all_of, notifications::forget],
             suspended: vec![listings::seller_suspended],
         })
         .with(orders::Hooks {
@@ -138,6 +140,25 @@ fn handlers() -> Handlers {
         .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
         .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
         .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
+        .on(HOUSEKEEPING, Handler::Inside(keep_house))
+}
+
+/// The one timer without a subject: it schedules itself again.
+const HOUSEKEEPING: &str = "housekeeping";
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Lets the events worker forget what is over, now and every hour. However many processes start, one timer remains.
+pub async fn start_housekeeping(app: &App) -> Result<()> {
+    app.db()
+        .write(|tx| events::schedule(tx, HOUSEKEEPING, Id::<()>::from_uuid(uuid::Uuid::nil()), tx.now()))
+        .await
+}
+
+fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {
+    users::forget_expired(tx)?;
+    users::forget_stale(tx)?;
+    idempotency::forget_old(tx)?;
+    events::schedule(tx, HOUSEKEEPING, subject, tx.now().plus(HOUSEKEEPING_EVERY))
 }
 
 /// Every operation of the API, in the order of the document.

@@ -2,10 +2,13 @@
 
 mod app;
 mod cast;
+mod finished;
 mod listings;
 mod orders;
 mod payments;
+mod profiles;
 mod reply;
+mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
