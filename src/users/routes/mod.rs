@@ -5,7 +5,8 @@ mod signing_in;
 
 use serde_json::json;
 
-use crate::http::{Access, Operation, Page, Param, RateClass, delete, get, patch, post, put};
+use crate::http::{Access, Operation, Param, RateClass, delete, get, patch, post, put};
+use crate::page::Page;
 
 use super::model::{ChangeAccount, Login, Logout, Refresh, Register, SeenAccount, Suspend, Tokens};
 use super::{
@@ -27,6 +28,7 @@ fn signing_in() -> Vec<Operation> {
             .rate(RateClass::Register)
             .body::<Register>(json!({ "username": "ada", "email": "ada@example.com", "password": "quiet copper lantern", "role": "buyer" }))
             .answers::<SeenAccount>(201, "The account, as its owner sees it.")
+            .located()
             .problems(&[&EMAIL_TAKEN, &USERNAME_TAKEN]),
         post("/users/login", signing_in::login)
             .named("login", "Log in")
