@@ -54,6 +54,11 @@ pub fn named(tx: &Tx, name: &LoginName) -> Result<Option<Account>> {
     tx.first(&format!("select {COLUMNS} from users where {column} = $1"), params![folded], account)
 }
 
+/// Whether anybody can administrate.
+pub fn has_administrator(tx: &Tx) -> Result<bool> {
+    tx.exists("select 1 from users where role = 'admin' and status = 'active'", params![])
+}
+
 /// The hash of an account's password; a deleted one has none.
 pub(super) fn password_hash(tx: &Tx, id: UserId) -> Result<Option<String>> {
     let hash = tx.first("select password_hash from users where id = $1", params![id], |row| row.next())?;

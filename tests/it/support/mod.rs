@@ -7,6 +7,7 @@ mod listings;
 mod orders;
 mod payments;
 mod profiles;
+mod program;
 mod reply;
 mod users;
 
@@ -15,4 +16,5 @@ pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
 pub use orders::{Cast, order_path};
 pub use payments::{Trouble, Troubles};
+pub use program::{Answered, Program, read_answer};
 pub use reply::Reply;
