@@ -121,7 +121,12 @@ fn wiring(config: &Config) -> Wiring {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
             buying: vec![orders::needed_to_buy],
             selling: vec![listings::needed_to_sell, orders::needed_to_sell],
-            deleted: vec![profiles::erase, listings::archive_all_of, notifications::forget],
+            deleted: vec![
+                profiles::erase,
+                listings::archive_all_of,
+                notifications::forget,
+                idempotency::forget_caller,
+            ],
             suspended: vec![listings::seller_suspended],
         })
         .with(orders::Hooks {

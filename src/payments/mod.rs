@@ -5,7 +5,7 @@
 mod commands;
 mod model;
 mod provider;
-pub mod queries;
+mod queries;
 mod reactions;
 mod routes;
 mod sandbox;
@@ -18,7 +18,7 @@ pub use commands::{
 };
 pub use model::{Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
 pub use provider::{Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Unknown};
-pub use queries::money_due;
+pub use queries::{find, money_due};
 pub use reactions::{ask, follow_order, send_refund};
 pub use routes::operations;
 pub use sandbox::Sandbox;

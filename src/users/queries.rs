@@ -4,7 +4,6 @@ use crate::actor::{Actor, UserId};
 use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Result};
 use crate::form::fold;
-use crate::http::{Page, PageRequest};
 use crate::params;
 
 use super::model::{Account, Card, LoginName};
@@ -65,10 +64,15 @@ pub(super) fn password_hash(tx: &Tx, id: UserId) -> Result<Option<String>> {
     Ok(hash.flatten())
 }
 
-/// Accounts whose username or e-mail address starts with `start`, or all of them; newest first. For administrators.
-pub fn search(tx: &Tx, actor: &Actor, start: Option<&str>, page: &PageRequest) -> Result<Page<Account>> {
-    let list = format!("users {}", start.unwrap_or_default());
-    let after = page.after::<UserId>(&list)?;
+/// Accounts whose username or e-mail address starts with `start`, or all of them: `most` from before `after` on, newest
+/// first. For administrators.
+pub fn search(
+    tx: &Tx,
+    actor: &Actor,
+    start: Option<&str>,
+    after: Option<UserId>,
+    most: i64,
+) -> Result<Vec<Account>> {
     actor.require_admin()?;
     let mut sql = Sql::new("select ");
     sql.push(COLUMNS).push(" from users where status <> 'deleted'");
@@ -78,12 +82,10 @@ pub fn search(tx: &Tx, actor: &Actor, start: Option<&str>, page: &PageRequest) -
     if let Some(start) = start.map(fold) {
         // No text that starts with `start` sorts after this.
         let end = format!("{start}\u{10FFFF}");
-        sql.push(" and (username_folded >= ")
-            .bind(start.clone())
-            .push(" and username_folded < ")
-            .bind(end.clone());
+        sql.push(" and (username_folded >= ").bind(start.clone());
+        sql.push(" and username_folded < ").bind(end.clone());
         sql.push(" or email_folded >= ").bind(start).push(" and email_folded < ").bind(end).push(")");
     }
-    sql.push(" order by id desc limit ").bind(page.rows());
-    page.page(&list, sql.all(tx, account)?, |account| account.id)
+    sql.push(" order by id desc limit ").bind(most);
+    sql.all(tx, account)
 }

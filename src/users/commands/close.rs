@@ -6,7 +6,6 @@ use crate::actor::{Actor, Role, UserId};
 use crate::db::Tx;
 use crate::error::{FORBIDDEN, Result};
 use crate::events;
-use crate::http::idempotency;
 use crate::params;
 use crate::version::Expected;
 
@@ -32,7 +31,6 @@ pub fn close(tx: &Tx, actor: &Actor, id: UserId, expected: &Expected) -> Result<
     }
     throttle::lift(tx, &account)?;
     throttle::forget_addresses(tx, id)?;
-    idempotency::forget_caller(tx, id)?;
     tx.execute(
         "update users set username = null, username_folded = null, email = null, email_folded = null, email_verified = $2,
              password_hash = null, status = 'deleted', version = version + 1, updated_at = $3

@@ -73,11 +73,11 @@ pub(super) async fn close(call: Call) -> Result<Answer> {
 pub(super) async fn search(call: Call) -> Result<Answer> {
     call.read(|tx, call| {
         let short = |text: &str| (text.chars().count() <= 254).then(|| text.to_owned());
-        let page = call.page()?;
         let start =
             call.query.parsed("q", "at most 254 characters", short)?.filter(|start| !start.is_empty());
-        let found = queries::search(tx, &call.actor, start.as_deref(), &page)?;
-        let seen = found.map(|account| account.seen_by(&call.actor));
+        let (page, list) = (call.page()?, format!("users {}", start.as_deref().unwrap_or_default()));
+        let found = queries::search(tx, &call.actor, start.as_deref(), page.after(&list)?, page.rows())?;
+        let seen = page.page(&list, found, |account| account.id)?.map(|account| account.seen_by(&call.actor));
         call.list(&seen, seen.next_cursor.as_deref())
     })
     .await

@@ -27,6 +27,7 @@ fn signing_in() -> Vec<Operation> {
             .rate(RateClass::Register)
             .body::<Register>(json!({ "username": "ada", "email": "ada@example.com", "password": "quiet copper lantern", "role": "buyer" }))
             .answers::<SeenAccount>(201, "The account, as its owner sees it.")
+            .located()
             .problems(&[&EMAIL_TAKEN, &USERNAME_TAKEN]),
         post("/users/login", signing_in::login)
             .named("login", "Log in")
