@@ -6,9 +6,10 @@ use std::collections::hash_map::Entry;
 use crate::actor::{Actor, UserId};
 use crate::db::{Json, Row, Sql, Tx};
 use crate::error::{self, Result};
+use crate::page::PageRequest;
 use crate::users::{self, Card};
 
-use super::model::{Notification, NotificationId};
+use super::model::{Inbox, Notification, NotificationId};
 use crate::params;
 
 const COLUMNS: &str = "id, user_id, type, message, data, sender_id, read, created_at";
@@ -29,30 +30,23 @@ pub(super) fn require_owner(actor: &Actor, owner: UserId) -> Result<()> {
     if actor.is(owner) { Ok(()) } else { Err(error::not_found()) }
 }
 
-/// Which part of an inbox.
-pub struct Wanted {
-    pub owner: UserId,
-    pub unread_only: bool,
-    /// Only what is older than this one.
-    pub after: Option<NotificationId>,
-    pub rows: i64,
-}
-
-/// What stands in the actor's inbox, newest first.
-pub fn list(tx: &Tx, actor: &Actor, wanted: &Wanted) -> Result<Vec<Notification>> {
-    require_owner(actor, wanted.owner)?;
+/// One page of the actor's inbox, newest first.
+pub fn list(tx: &Tx, actor: &Actor, owner: UserId, unread_only: bool, page: &PageRequest) -> Result<Inbox> {
+    let after = page.after::<NotificationId>("newest")?;
+    require_owner(actor, owner)?;
     let mut sql = Sql::new("select ");
-    sql.push(COLUMNS).push(" from notifications where user_id = ").bind(wanted.owner);
-    if wanted.unread_only {
+    sql.push(COLUMNS).push(" from notifications where user_id = ").bind(owner);
+    if unread_only {
         sql.push(" and read = 0");
     }
-    if let Some(last) = wanted.after {
+    if let Some(last) = after {
         sql.push(" and id < ").bind(last);
     }
-    sql.push(" order by id desc limit ").bind(wanted.rows);
+    sql.push(" order by id desc limit ").bind(page.rows());
+    let found = page.page("newest", sql.all(tx, notification)?, |(row, _)| row.id)?;
     let mut cards: HashMap<UserId, Card> = HashMap::new();
-    let mut found = Vec::new();
-    for (mut row, sender) in sql.all(tx, notification)? {
+    let mut data = Vec::with_capacity(found.data.len());
+    for (mut row, sender) in found.data {
         if let Some(sender) = sender {
             let card = match cards.entry(sender) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -60,9 +54,9 @@ pub fn list(tx: &Tx, actor: &Actor, wanted: &Wanted) -> Result<Vec<Notification>
             };
             row.data.sender = Some(card.clone());
         }
-        found.push(row);
+        data.push(row);
     }
-    Ok(found)
+    Ok(Inbox { data, next_cursor: found.next_cursor, unread_count: unread_count(tx, owner)? })
 }
 
 /// One notification, if it stands in that inbox.
@@ -75,7 +69,6 @@ pub(super) fn in_inbox(tx: &Tx, owner: UserId, id: NotificationId) -> Result<Opt
     Ok(Some(found))
 }
 
-/// How much of an inbox is unread.
 pub(super) fn unread_count(tx: &Tx, owner: UserId) -> Result<i64> {
     tx.one("select count(*) from notifications where user_id = $1 and read = 0", params![owner], |row| {
         row.next()

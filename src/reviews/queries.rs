@@ -5,6 +5,7 @@ use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Result};
 use crate::id::Id;
 use crate::listings::{self, ListingId};
+use crate::page::{Page, PageRequest};
 use crate::{params, users};
 
 use super::model::{Review, ReviewId, Summary};
