@@ -35,7 +35,7 @@ pub fn operations() -> Vec<Operation> {
             .query(vec![
                 Param::new("role", "Only those where you are on this side.", json!({ "type": "string", "enum": ["buyer", "freelancer"] })),
                 Param::new("status", "Only those that stand there.", <Status as crate::form::Field>::schema()),
-                Param::new("service_id", "Only those of this service.", json!({ "type": "string", "format": "uuid" })),
+                Param::new("service_id", "Only those of this service.", json!({ "type": "string" })),
             ])
             .paged()
             .answers::<Page<SeenOrder>>(200, "Orders, newest first."),

@@ -80,7 +80,7 @@ fn filters() -> Vec<Param> {
             "Only movements that stand so.",
             words(MovementStatus::ALL.iter().map(|status| status.as_str()).collect()),
         ),
-        Param::new("order_id", "Only those of this order.", json!({ "type": "string", "format": "uuid" })),
+        Param::new("order_id", "Only those of this order.", json!({ "type": "string" })),
         Param::new("from", "Only from this moment on.", moment()),
         Param::new("to", "Only before this moment.", moment()),
     ]
