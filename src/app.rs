@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::config::Config;
 use crate::db::{Db, Wiring};
 use crate::error::Result;
-use crate::events::{Handlers, Subscribers};
+use crate::events::{Handler, Handlers, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
@@ -97,12 +97,21 @@ fn wiring(config: &Config) -> Wiring {
         .with(config.market.clone())
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
         .with(Subscribers(vec![]))
-        .with(users::Hooks::default())
+        .with(users::Hooks {
+            deletion_blockers: vec![orders::blocking_deletion],
+            buying: vec![orders::needed_to_buy],
+            selling: vec![orders::needed_to_sell],
+            ..users::Hooks::default()
+        })
+        .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
 
 /// What happens when a timer fires.
 fn handlers() -> Handlers {
     Handlers::default()
+        .on(orders::PAY_BY, Handler::Inside(orders::cancel_unpaid))
+        .on(orders::DUE, Handler::Inside(orders::tell_late))
+        .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
 }
 
 /// Every operation of the API, in the order of the document.

@@ -1,5 +1,8 @@
-//! Orders: the promise between a buyer and a freelancer, from placement to completion, with its deadlines.
+//! Orders: the promise between a buyer and a freelancer, from placement to completion, with its deadlines. Owns the order
+//! machine; promises that an order moves along its edges only, once, and that money follows in the same transaction.
 
+mod commands;
+mod deadlines;
 mod model;
 mod queries;
 
@@ -7,9 +10,23 @@ use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::http::Operation;
+use crate::problems;
 
-pub use model::{Order, OrderId, Status};
-pub use queries::find;
+pub use commands::{cancel_refunded, mark_paid, place};
+pub use deadlines::{accept_unanswered, cancel_unpaid, tell_late};
+pub use model::{
+    AUTO_COMPLETE, DUE, EDGES, Edge, Order, OrderId, PAY_BY, PlaceOrder, Side, Status, When, legal,
+    sides_asking,
+};
+pub use queries::{
+    blocking_deletion, completed_of, find, needed_to_buy, needed_to_sell, seen, share_an_order,
+};
+
+problems! {
+    OWN_SERVICE = 409 "own_service" "The service is your own" "Nobody orders from themselves. Look for another with GET /services.";
+    INVALID_TRANSITION = 409 "invalid_transition" "The order cannot take this step now" "`current` is where it stands, `allowed` are the statuses that you may ask for from there.";
+    REQUIREMENTS_FROZEN = 409 "requirements_frozen" "The requirements can no longer be changed" "They are fixed once the order is paid, for the freelancer works by them. Agree on changes in messages, or ask for a revision of the delivery.";
+}
 
 /// The table of this service.
 pub fn operations() -> Vec<Operation> {
@@ -20,9 +37,18 @@ pub fn operations() -> Vec<Operation> {
 pub type Refund = fn(&Tx, &Actor, &Order, Option<i64>, &str) -> Result<()>;
 /// Pays what escrow holds to the freelancer, less the fee; how much the fee was, in minor units.
 pub type Release = fn(&Tx, &Order) -> Result<i64>;
+/// What escrow holds of an order, in minor units.
+pub type Held = fn(&Tx, &Order) -> Result<i64>;
 
 /// What payments do when an order moves. Filled in `app.rs`.
 pub struct Hooks {
     pub refund: Refund,
     pub release: Release,
+    pub held: Held,
+}
+
+/// What the operator lets buyers do. Filled in `app.rs`.
+pub struct Terms {
+    /// How many orders of one buyer may be unpaid at a time; `None`: any number.
+    pub most_unpaid: Option<i64>,
 }

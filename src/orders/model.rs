@@ -1,9 +1,17 @@
-//! What an order is.
+//! What an order is, and the one table of how it may move.
 
-use crate::actor::UserId;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::actor::{Actor, UserId};
+use crate::form;
+use crate::form::{Change, Field, IdRef, Node, Read, Text, TextLimits, Wrong};
 use crate::id::Id;
-use crate::listings::ListingId;
-use crate::money::{Money, Rate};
+use crate::listings::{Listing, ListingId};
+use crate::money::{Currency, Money, Rate};
 use crate::time::Time;
 use crate::words;
 
@@ -19,6 +27,86 @@ words! {
         Cancelled = "cancelled",
         Disputed = "disputed",
     }
+}
+
+impl Status {
+    /// Nothing follows: the work is accepted or off, the money is paid out or back.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled)
+    }
+}
+
+words! {
+    /// On which side of an order somebody stands.
+    pub enum Side {
+        Buyer = "buyer",
+        Freelancer = "freelancer",
+        Admin = "admin",
+        /// A payment, a refund or a deadline: nobody can ask for what it does.
+        House = "house",
+    }
+}
+
+/// What must be true besides, for a side to take an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Always,
+    /// The order is late by more than the terms allow: [`Order::is_late`].
+    Late,
+}
+
+/// One way an order may move, and who may ask for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Edge {
+    pub from: Status,
+    pub to: Status,
+    pub by: Side,
+    pub when: When,
+}
+
+const fn edge(from: Status, to: Status, by: Side) -> Edge {
+    Edge { from, to, by, when: When::Always }
+}
+
+/// The order machine. There is no other place that knows it: commands, the `transitions` that a caller is shown, the
+/// refusals, `guildhall verify` and the tests read this table.
+pub const EDGES: &[Edge] = {
+    use Side::{Admin, Buyer, Freelancer, House};
+    use Status::{Active, Cancelled, Completed, Delivered, Disputed, Pending};
+    &[
+        edge(Pending, Active, House),
+        edge(Pending, Cancelled, Buyer),
+        edge(Pending, Cancelled, Freelancer),
+        edge(Pending, Cancelled, House),
+        edge(Active, Delivered, Freelancer),
+        edge(Active, Completed, Buyer),
+        edge(Active, Cancelled, Freelancer),
+        edge(Active, Cancelled, Admin),
+        Edge { from: Active, to: Cancelled, by: Buyer, when: When::Late },
+        edge(Active, Cancelled, House),
+        edge(Active, Disputed, Buyer),
+        edge(Active, Disputed, Freelancer),
+        edge(Delivered, Active, Buyer),
+        edge(Delivered, Completed, Buyer),
+        edge(Delivered, Completed, House),
+        edge(Delivered, Cancelled, House),
+        edge(Delivered, Disputed, Buyer),
+        edge(Delivered, Disputed, Freelancer),
+        edge(Disputed, Completed, Admin),
+        edge(Disputed, Cancelled, Admin),
+    ]
+};
+
+/// Whether an order may move so, whoever asks.
+pub fn legal(from: Status, to: Status) -> bool {
+    EDGES.iter().any(|edge| edge.from == from && edge.to == to)
+}
+
+/// The sides that can ask for `to` from some state.
+pub fn sides_asking(to: Status) -> Vec<Side> {
+    let asks =
+        |side: &Side| *side != Side::House && EDGES.iter().any(|edge| edge.to == to && edge.by == *side);
+    Side::ALL.iter().copied().filter(asks).collect()
 }
 
 /// An order as it is stored. What it was placed with never changes.
@@ -43,4 +131,214 @@ pub struct Order {
     pub version: i64,
     pub created_at: Time,
     pub updated_at: Time,
+}
+
+impl Order {
+    /// Where `actor` stands; `None` for those whom the order does not concern.
+    pub fn side_of(&self, actor: &Actor) -> Option<Side> {
+        match actor {
+            Actor::System => Some(Side::House),
+            _ if actor.is(self.buyer_id) => Some(Side::Buyer),
+            _ if actor.is(self.freelancer_id) => Some(Side::Freelancer),
+            _ if actor.is_admin() => Some(Side::Admin),
+            _ => None,
+        }
+    }
+
+    /// Whether the work is outstanding by more than `late_after`, so that the buyer need not wait any longer.
+    pub fn is_late(&self, now: Time, late_after: Duration) -> bool {
+        self.status == Status::Active && self.due_at.is_some_and(|due| now > due.plus(late_after))
+    }
+
+    /// The statuses that `side` may ask for now.
+    pub fn transitions(&self, side: Side, late: bool) -> Vec<Status> {
+        EDGES
+            .iter()
+            .filter(|edge| edge.from == self.status && edge.by == side && (edge.when == When::Always || late))
+            .map(|edge| edge.to)
+            .collect()
+    }
+
+    /// The same order after it has moved: the status and the clocks that go with it.
+    #[must_use]
+    pub fn moved_to(&self, to: Status, now: Time, review_within: Duration) -> Self {
+        let due_at = if to == Status::Active { Some(now.plus_days(self.delivery_days)) } else { self.due_at };
+        let auto_complete_at = (to == Status::Delivered).then(|| now.plus(review_within));
+        Self {
+            status: to,
+            due_at,
+            auto_complete_at,
+            version: self.version + 1,
+            updated_at: now,
+            ..self.clone()
+        }
+    }
+
+    /// The deadline that this state waits for, by the kind of its timer.
+    pub fn deadline(&self) -> Option<(&'static str, Time)> {
+        match self.status {
+            Status::Pending => Some((PAY_BY, self.pay_by)),
+            Status::Active => self.due_at.map(|at| (DUE, at)),
+            Status::Delivered => self.auto_complete_at.map(|at| (AUTO_COMPLETE, at)),
+            Status::Completed | Status::Cancelled | Status::Disputed => None,
+        }
+    }
+
+    /// As `side` sees it. `late`: [`Self::is_late`] now.
+    pub fn seen_from(&self, side: Side, late: bool) -> SeenOrder {
+        SeenOrder {
+            id: self.id,
+            buyer_id: self.buyer_id,
+            freelancer_id: self.freelancer_id,
+            service_id: self.service_id,
+            title: self.title.clone(),
+            amount: self.amount,
+            currency: self.amount.currency(),
+            fee: (side != Side::Buyer).then_some(self.fee),
+            status: self.status,
+            requirements: self.requirements.clone(),
+            pay_by: self.pay_by,
+            due_at: self.due_at,
+            auto_complete_at: self.auto_complete_at,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            transitions: self.transitions(side, late),
+        }
+    }
+}
+
+/// The timer that cancels what is not paid.
+pub const PAY_BY: &str = "order_pay_by";
+/// The timer that tells both that the work is late.
+pub const DUE: &str = "order_due";
+/// The timer that accepts a delivery nobody answered.
+pub const AUTO_COMPLETE: &str = "order_auto_complete";
+/// Every timer of an order.
+pub const TIMERS: [&str; 3] = [PAY_BY, DUE, AUTO_COMPLETE];
+
+/// The event of a move, for the log.
+pub fn event_of(from: Status, to: Status) -> &'static str {
+    match to {
+        Status::Pending => "order_placed",
+        Status::Active if from == Status::Delivered => "order_revision_requested",
+        Status::Active => "order_paid",
+        Status::Delivered => "order_delivered",
+        Status::Completed => "order_completed",
+        Status::Cancelled => "order_cancelled",
+        Status::Disputed => "order_disputed",
+    }
+}
+
+/// An order as a caller sees it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SeenOrder {
+    pub id: OrderId,
+    pub buyer_id: UserId,
+    pub freelancer_id: UserId,
+    pub service_id: ListingId,
+    /// The listing's title when it was ordered, like the amount and the days.
+    pub title: String,
+    pub amount: Money,
+    pub currency: Currency,
+    /// What the house keeps of the amount; shown to the freelancer and to administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Money>,
+    pub status: Status,
+    pub requirements: Option<String>,
+    /// Unpaid by then, it is cancelled.
+    pub pay_by: Time,
+    /// When the work is due; null until it is paid for.
+    pub due_at: Option<Time>,
+    /// When the delivery counts as accepted; null unless it waits for the buyer's answer.
+    pub auto_complete_at: Option<Time>,
+    pub created_at: Time,
+    pub updated_at: Time,
+    /// The statuses that this caller may ask for now.
+    pub transitions: Vec<Status>,
+}
+
+/// Something that happened to an order.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Happening {
+    pub id: crate::events::EventId,
+    /// What, for instance `order_delivered` or `payment_succeeded`.
+    pub event: String,
+    /// Who did it; null for a deadline or the house.
+    pub actor_id: Option<UserId>,
+    /// Where the order stood from then on, when it moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    pub at: Time,
+    pub message: Option<String>,
+}
+
+/// What buyer and freelancer write to each other, and what a buyer asks for.
+#[derive(Debug)]
+pub struct Words;
+impl TextLimits for Words {
+    const MIN: usize = 0;
+    const MAX: usize = 5_000;
+    const MULTILINE: bool = true;
+}
+
+/// An amount whose currency is the order's: a JSON number or a string, read as it is written.
+#[derive(Debug)]
+pub struct Amount(String);
+
+impl Amount {
+    /// The amount in `currency`, or how to write it.
+    pub fn of(&self, currency: Currency) -> Result<Money, String> {
+        let digits = currency.digits();
+        Money::parse(&self.0, currency).map_err(|_| {
+            format!(
+                "send a plain decimal of {currency} above zero, with at most {digits} digits after the point"
+            )
+        })
+    }
+}
+
+impl Field for Amount {
+    fn read(node: &Node) -> Read<Self> {
+        match node {
+            Node::String(text) | Node::Number(text) => Ok(Self(text.clone())),
+            _ => Err(Wrong::kind("an exact decimal such as \"49.90\"", node)),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["49.90"] })
+    }
+}
+
+form! {
+    /// An order for a listing, at its present price.
+    pub struct PlaceOrder {
+        /// Which listing.
+        service_id: IdRef<Listing>,
+        /// What the freelancer should know; it can be changed until the order is paid.
+        requirements: Option<Text<Words>>,
+    }
+    server_sets {
+        buyer_id: "from your token", freelancer_id: "from the service", amount: "from the service",
+        price: "from the service", currency: "from the service", title: "from the service",
+        delivery_days: "from the service", fee: "by the marketplace", status: "to pending: PUT /orders/{id} changes it",
+        id: "by the server", created_at: "by the server", updated_at: "by the server"
+    }
+}
+
+form! {
+    /// A step of an order, or other requirements for it.
+    pub struct ChangeOrder {
+        /// The status asked for: one of `transitions`.
+        status: Option<Status>,
+        /// Said with the step, to the other side.
+        message: Option<Text<Words>>,
+        /// Only by the buyer, only while `pending`.
+        requirements: Change<Option<Text<Words>>>,
+        /// Only with `completed`, by the administrator who settles a dispute: this part goes back, the rest is released.
+        refund_amount: Option<Amount>,
+    }
+    server_sets {
+        fee: "by the marketplace", price: "from the service", delivery_days: "from the service"
+    }
 }

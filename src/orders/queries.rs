@@ -1,11 +1,15 @@
 //! Finding orders.
 
+use crate::actor::{Actor, UserId};
+use crate::config::Market;
 use crate::db::{Row, Tx};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
+use crate::listings::ListingId;
 use crate::money::{Money, Rate};
 use crate::params;
+use crate::users::Blocker;
 
-use super::model::{Order, OrderId};
+use super::model::{Order, OrderId, Status};
 
 const COLUMNS: &str = "id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, fee_rate_bp, \
      fee_minor, delivery_days, requirements, status, pay_by, due_at, auto_complete_at, version, created_at, updated_at";
@@ -41,4 +45,65 @@ fn order(row: &Row) -> Result<Order> {
 /// The order, if there is one.
 pub fn find(tx: &Tx, id: OrderId) -> Result<Option<Order>> {
     tx.first(&format!("select {COLUMNS} from orders where id = $1"), params![id], order)
+}
+
+/// The order, if it concerns `actor`; otherwise 404.
+pub fn seen(tx: &Tx, actor: &Actor, id: OrderId) -> Result<Order> {
+    find(tx, id)?.filter(|order| order.side_of(actor).is_some()).ok_or_else(error::not_found)
+}
+
+/// Whether the buyer need not wait any longer.
+pub fn is_late(tx: &Tx, order: &Order) -> bool {
+    order.is_late(tx.now(), tx.wired::<Market>().late_after)
+}
+
+/// Whether one of the two has ordered from the other, however it ended.
+pub fn share_an_order(tx: &Tx, a: UserId, b: UserId) -> Result<bool> {
+    tx.exists(
+        "select 1 from orders where (buyer_id = $1 and freelancer_id = $2) or (buyer_id = $2 and freelancer_id = $1)
+         limit 1",
+        params![a, b],
+    )
+}
+
+/// The buyer's completed orders of a listing, oldest first.
+pub fn completed_of(tx: &Tx, buyer: UserId, listing: ListingId) -> Result<Vec<Order>> {
+    let sql = format!(
+        "select {COLUMNS} from orders where buyer_id = $1 and service_id = $2 and status = 'completed' order by id"
+    );
+    tx.all(&sql, params![buyer, listing], order)
+}
+
+/// Open orders that an account has placed.
+pub fn needed_to_buy(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
+    open(tx, "buyer_id", user)
+}
+
+/// Open orders that an account works on.
+pub fn needed_to_sell(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
+    open(tx, "freelancer_id", user)
+}
+
+/// Open orders on either side.
+pub fn blocking_deletion(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
+    let mut blockers = needed_to_buy(tx, user)?;
+    blockers.extend(needed_to_sell(tx, user)?);
+    Ok(blockers)
+}
+
+/// The first hundred open orders of one side.
+fn open(tx: &Tx, side: &str, user: UserId) -> Result<Vec<Blocker>> {
+    let sql = format!(
+        "select id, status from orders where {side} = $1 and status not in ('completed', 'cancelled')
+         order by id limit 100"
+    );
+    tx.all(&sql, params![user], |row| {
+        let (id, status): (OrderId, Status) = (row.next()?, row.next()?);
+        let hint = match status {
+            Status::Disputed => "an administrator settles the dispute first".to_owned(),
+            Status::Pending => format!("DELETE /orders/{id} cancels it"),
+            _ => format!("the order is {status}: finish it with PUT /orders/{id}"),
+        };
+        Ok(Blocker { kind: "order", id: id.to_string(), hint })
+    })
 }

@@ -1,0 +1,223 @@
+//! What people and payments do with orders. Every move goes through [`step`].
+
+use serde_json::{Value, json};
+
+use crate::actor::{Actor, UserId};
+use crate::config::Market;
+use crate::db::Tx;
+use crate::error::{self, Error, NOT_FOUND, Result, TOO_MANY_REQUESTS};
+use crate::events;
+use crate::form::{Text, Unchecked};
+use crate::listings::{self, Listing};
+use crate::params;
+use crate::profiles;
+use crate::time::Time;
+
+use super::model::{Order, OrderId, PlaceOrder, Side, Status, TIMERS, event_of, legal};
+use super::queries::{self, find};
+use super::{Hooks, INVALID_TRANSITION, OWN_SERVICE, Terms};
+
+/// Places an order for a listing at its present price.
+pub fn place(tx: &Tx, actor: &Actor, input: &Unchecked<PlaceOrder>) -> Result<Order> {
+    let buyer = actor.require_buyer()?;
+    let offered = input.id("service_id").map(|id| listings::orderable(tx, id));
+    if let Some(Err(absent)) = offered
+        && absent.is(&NOT_FOUND)
+    {
+        return Err(absent);
+    }
+    let input = input.check()?;
+    let listing = listings::orderable(tx, input.service_id.0)?;
+    if listing.freelancer_id == buyer {
+        return Err(OWN_SERVICE.error("this service is your own: look for another with GET /services"));
+    }
+    require_few_unpaid(tx, buyer)?;
+    let order = drawn_up(tx, buyer, listing, input.requirements.map(Text::into_string));
+    insert(tx, &order)?;
+    wait_for_deadline(tx, &order)?;
+    let body = moved(&order, None, None);
+    events::append(tx, actor, event_of(Status::Pending, Status::Pending), order.id, body)?;
+    Ok(order)
+}
+
+/// The order: the listing as it is now, under today's terms.
+fn drawn_up(tx: &Tx, buyer_id: UserId, listing: Listing, requirements: Option<String>) -> Order {
+    let market = tx.wired::<Market>();
+    let now = tx.now();
+    Order {
+        id: tx.new_id(),
+        buyer_id,
+        freelancer_id: listing.freelancer_id,
+        service_id: listing.id,
+        service_version: listing.version,
+        title: listing.title,
+        amount: listing.price,
+        fee_rate: market.fee,
+        fee: market.fee.of(listing.price),
+        delivery_days: listing.delivery_days,
+        requirements,
+        status: Status::Pending,
+        pay_by: now.plus(market.pay_within),
+        due_at: None,
+        auto_complete_at: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn require_few_unpaid(tx: &Tx, buyer: UserId) -> Result<()> {
+    let Some(most) = tx.wired::<Terms>().most_unpaid else { return Ok(()) };
+    let (unpaid, soonest) = tx.one(
+        "select count(*), min(pay_by) from orders where buyer_id = $1 and status = 'pending'",
+        params![buyer],
+        |row| Ok((row.next::<i64>()?, row.next::<Option<Time>>()?)),
+    )?;
+    if unpaid < most {
+        return Ok(());
+    }
+    let wait = soonest.map_or(0, |pay_by| pay_by.since(tx.now()).as_secs());
+    Err(TOO_MANY_REQUESTS
+        .error(format!("{unpaid} of your orders are unpaid: pay or cancel some before you place another"))
+        .retry_after(wait))
+}
+
+fn insert(tx: &Tx, order: &Order) -> Result<()> {
+    tx.execute(
+        "insert into orders (id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency,
+             fee_rate_bp, fee_minor, delivery_days, requirements, status, pay_by, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
+        params![
+            order.id,
+            order.buyer_id,
+            order.freelancer_id,
+            order.service_id,
+            order.service_version,
+            order.title,
+            order.amount.minor(),
+            order.amount.currency(),
+            order.fee_rate.basis_points(),
+            order.fee.minor(),
+            order.delivery_days,
+            order.requirements,
+            order.status,
+            order.pay_by,
+            order.created_at,
+        ],
+    )?;
+    Ok(())
+}
+
+/// A payment has succeeded: the work begins. False when the order no longer waits for one; then the money goes back.
+pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
+    match find(tx, id)? {
+        Some(order) if order.status == Status::Pending => {
+            step(tx, &Actor::System, &order, Status::Active, None)?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// All of the money has gone back by a refund: the order is off. Moves no money itself.
+pub fn cancel_refunded(tx: &Tx, actor: &Actor, order: &Order, message: &str) -> Result<()> {
+    match order.status {
+        Status::Active | Status::Delivered => {
+            step(tx, actor, order, Status::Cancelled, Some(message)).map(drop)
+        }
+        _ => Err(not_from_here(tx, actor, order)),
+    }
+}
+
+/// Moves an order along an edge: its row, its clocks, its event. Whoever calls has found that `actor` may, and moves
+/// the money.
+pub(super) fn step(
+    tx: &Tx,
+    actor: &Actor,
+    order: &Order,
+    to: Status,
+    message: Option<&str>,
+) -> Result<Order> {
+    if !legal(order.status, to) {
+        return Err(Error::broken(format!("order {} would move from {} to {to}", order.id, order.status)));
+    }
+    let next = order.moved_to(to, tx.now(), tx.wired::<Market>().review_within);
+    let moved_on = tx.execute(
+        "update orders set status = $3, due_at = $4, auto_complete_at = $5, fee_minor = $6, version = version + 1,
+             updated_at = $7
+         where id = $1 and status = $2",
+        params![order.id, order.status, next.status, next.due_at, next.auto_complete_at, next.fee.minor(), tx.now()],
+    )?;
+    if moved_on == 0 {
+        let current = find(tx, order.id)?.ok_or_else(error::not_found)?;
+        return Err(not_from_here(tx, actor, &current));
+    }
+    wait_for_deadline(tx, &next)?;
+    if to == Status::Completed {
+        profiles::record_completed_order(tx, order.freelancer_id)?;
+    }
+    let body = moved(&next, Some(order.status), message);
+    events::append(tx, actor, event_of(order.status, to), order.id, body)?;
+    Ok(next)
+}
+
+/// Completes an order: what escrow holds goes to the freelancer, less the fee.
+pub(super) fn complete(tx: &Tx, actor: &Actor, order: &Order, message: Option<&str>) -> Result<Order> {
+    let fee = (tx.wired::<Hooks>().release)(tx, order)?;
+    let order = Order { fee: order.fee.with_minor(fee), ..order.clone() };
+    step(tx, actor, &order, Status::Completed, message)
+}
+
+/// Cancels an order: what escrow holds goes back to the buyer.
+pub(super) fn call_off(tx: &Tx, actor: &Actor, order: &Order, message: Option<&str>) -> Result<Order> {
+    if order.status != Status::Pending {
+        let reason = message.filter(|text| !text.is_empty()).unwrap_or("the order was cancelled");
+        (tx.wired::<Hooks>().refund)(tx, actor, order, None, reason)?;
+    }
+    step(tx, actor, order, Status::Cancelled, message)
+}
+
+/// An order waits for one deadline at most.
+fn wait_for_deadline(tx: &Tx, order: &Order) -> Result<()> {
+    let next = order.deadline();
+    for kind in TIMERS.into_iter().filter(|kind| next.is_none_or(|(due, _)| due != *kind)) {
+        events::cancel(tx, kind, order.id)?;
+    }
+    next.map_or(Ok(()), |(kind, at)| events::schedule(tx, kind, order.id, at))
+}
+
+/// 409: where the order stands, and what this caller may ask for from there.
+pub(super) fn not_from_here(tx: &Tx, actor: &Actor, order: &Order) -> Error {
+    let side = order.side_of(actor).unwrap_or(Side::House);
+    let allowed = order.transitions(side, queries::is_late(tx, order));
+    let words: Vec<&str> = allowed.iter().map(|status| status.as_str()).collect();
+    let mend = match words.as_slice() {
+        [] => "there is nothing that you can ask for now".to_owned(),
+        words => format!("you may ask for {}", words.join(", ")),
+    };
+    INVALID_TRANSITION
+        .error(format!("the order is {}: {mend}", order.status))
+        .with("current", order.status)
+        .with("allowed", allowed)
+}
+
+/// The body of an event: who and what it concerns, and what was said.
+pub(super) fn told(order: &Order, message: Option<&str>) -> Value {
+    json!({
+        "buyer_id": order.buyer_id,
+        "freelancer_id": order.freelancer_id,
+        "service_id": order.service_id,
+        "title": order.title,
+        "amount": order.amount,
+        "currency": order.amount.currency(),
+        "message": message.filter(|text| !text.is_empty()),
+    })
+}
+
+/// The body of an event that moved the order to where it stands.
+fn moved(order: &Order, from: Option<Status>, message: Option<&str>) -> Value {
+    let mut body = told(order, message);
+    body["from"] = json!(from);
+    body["status"] = json!(order.status);
+    body
+}
