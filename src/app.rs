@@ -100,8 +100,9 @@ fn wiring(config: &Config) -> Wiring {
         .with(users::Hooks {
             deletion_blockers: vec![orders::blocking_deletion],
             buying: vec![orders::needed_to_buy],
-            selling: vec![orders::needed_to_sell],
-            ..users::Hooks::default()
+            selling: vec![listings::needed_to_sell, orders::needed_to_sell],
+            deleted: vec![listings::archive_all_of],
+            suspended: vec![listings::seller_suspended],
         })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::params;
 
 /// The words of a query in the engine's own notation.
+#[derive(Debug, Clone)]
 pub struct Words(Vec<String>);
 
 impl Words {

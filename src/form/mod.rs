@@ -1,6 +1,7 @@
 //! Turns a JSON object that a client wrote into a typed command, or into every mistake in it at once. One declaration
 //! ([`form!`](crate::form!)) gives the parser and the schema in the API document. Knows no service and no HTTP.
 
+mod amount;
 mod field;
 mod fold;
 mod node;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, FieldError, Result};
 use crate::id::Id;
 
+pub use amount::Amount;
 pub use field::{Change, Field, IdRef, Read, Wrong, integer, word};
 pub use fold::fold;
 pub use node::{Malformed, Node};
@@ -88,11 +90,24 @@ impl<F: Form> Unchecked<F> {
         self.read(&serde_json::to_value(present)?)
     }
 
+    /// Looks at a field before anything is checked: what the caller may never ask for is 403 before a wrong field is 422.
+    pub fn peek(&self, field: &str) -> Option<&Node> {
+        self.body.member(field)
+    }
+
     /// Looks at an id before anything is checked: an absent thing is 404 before a wrong field is 422.
     pub fn id<K>(&self, field: &str) -> Option<Id<K>> {
         match self.body.member(field) {
             Some(Node::String(text)) => Some(Id::from_wire(text)),
             _ => None,
+        }
+    }
+
+    /// Looks at one field before the whole is checked, where its meaning depends on another; `None` when it is wrong.
+    pub fn peek<T: Field>(&self, field: &str) -> Option<T> {
+        match self.body.member(field) {
+            Some(node) => T::read(node).ok(),
+            None => T::absent(),
         }
     }
 

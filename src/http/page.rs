@@ -21,6 +21,11 @@ impl<T> Page<T> {
     pub fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
         Page { data: self.data.into_iter().map(each).collect(), next_cursor: self.next_cursor }
     }
+
+    pub fn try_map<U>(self, each: impl FnMut(T) -> Result<U>) -> Result<Page<U>> {
+        let data = self.data.into_iter().map(each).collect::<Result<_>>()?;
+        Ok(Page { data, next_cursor: self.next_cursor })
+    }
 }
 
 /// Which page is asked for.

@@ -1,23 +1,23 @@
 //! Listings: what freelancers offer. In paths and tables they keep their specified name, services.
 
+pub mod commands;
 mod model;
 mod queries;
+mod routes;
 
+use crate::actor::UserId;
 use crate::db::Tx;
 use crate::error::{self, Result};
-use crate::http::Operation;
+use crate::users::Blocker;
 use crate::{params, problems};
 
-pub use model::{Listing, ListingId, Status};
+pub use commands::{archive_all_of, seller_suspended};
+pub use model::{CreateListing, Listing, ListingId, SeenListing, Status};
 pub use queries::find;
+pub use routes::operations;
 
 problems! {
     SERVICE_UNAVAILABLE = 409 "service_unavailable" "The service cannot be ordered now" "It is paused, or its freelancer does not sell at the moment. Look for another with GET /services.";
-}
-
-/// The table of this service.
-pub fn operations() -> Vec<Operation> {
-    Vec::new()
 }
 
 /// A listing that can be ordered: 404 for what the buyer cannot see, 409 for what is not on sale.
@@ -42,4 +42,19 @@ pub fn record_rating(tx: &Tx, id: ListingId, sum: i64, count: i64) -> Result<()>
         params![id, sum, count],
     )?;
     Ok(())
+}
+
+/// What keeps a freelancer from giving up selling: listings that are not archived.
+pub fn needed_to_sell(tx: &Tx, freelancer: UserId) -> Result<Vec<Blocker>> {
+    let offered: Vec<ListingId> = tx.all(
+        "select id from services where freelancer_id = $1 and archived_at is null order by id desc limit 100",
+        params![freelancer],
+        |row| row.next(),
+    )?;
+    let blocker = |id: ListingId| Blocker {
+        kind: "service",
+        id: id.to_string(),
+        hint: format!("archive it: DELETE /services/{id}"),
+    };
+    Ok(offered.into_iter().map(blocker).collect())
 }

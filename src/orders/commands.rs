@@ -5,17 +5,20 @@ use serde_json::{Value, json};
 use crate::actor::{Actor, UserId};
 use crate::config::Market;
 use crate::db::Tx;
-use crate::error::{self, Error, NOT_FOUND, Result, TOO_MANY_REQUESTS};
+use crate::error::{self, Error, FORBIDDEN, NOT_FOUND, Result, TOO_MANY_REQUESTS};
 use crate::events;
-use crate::form::{Text, Unchecked};
+use crate::form::{Node, Text, Unchecked};
 use crate::listings::{self, Listing};
 use crate::params;
 use crate::profiles;
 use crate::time::Time;
+use crate::version::Expected;
 
-use super::model::{Order, OrderId, PlaceOrder, Side, Status, TIMERS, event_of, legal};
+use super::model::{
+    Amount, ChangeOrder, Order, OrderId, PlaceOrder, Side, Status, TIMERS, event_of, legal, sides_asking,
+};
 use super::queries::{self, find};
-use super::{Hooks, INVALID_TRANSITION, OWN_SERVICE, Terms};
+use super::{Hooks, INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, Terms};
 
 /// Places an order for a listing at its present price.
 pub fn place(tx: &Tx, actor: &Actor, input: &Unchecked<PlaceOrder>) -> Result<Order> {
@@ -106,6 +109,142 @@ fn insert(tx: &Tx, order: &Order) -> Result<()> {
         ],
     )?;
     Ok(())
+}
+
+/// Other requirements, a step, or both.
+pub fn change(
+    tx: &Tx,
+    actor: &Actor,
+    id: OrderId,
+    input: &Unchecked<ChangeOrder>,
+    expected: &Expected,
+) -> Result<Order> {
+    let order = queries::seen(tx, actor, id)?;
+    let side = order.side_of(actor).ok_or_else(error::not_found)?;
+    if let Some(Node::String(word)) = input.peek("status")
+        && let Some(status) = Status::parse(word)
+    {
+        require_may_ask(&order, side, status)?;
+    }
+    if side != Side::Buyer
+        && input.peek("requirements").is_some_and(|given| !given.equals(&json!(order.requirements)))
+    {
+        return Err(FORBIDDEN.error("the requirements are the buyer's to change: leave `requirements` out"));
+    }
+    let input = input.check_against(&order.seen_from(side, queries::is_late(tx, &order)))?;
+    let to = input.status.filter(|status| *status != order.status);
+    let refund = part_to_refund(tx, &order, side, to, input.refund_amount.as_ref())?;
+    expected.check(order.version)?;
+    let order = match input.requirements.given() {
+        Some(requirements) => require(tx, actor, order, requirements.map(Text::into_string))?,
+        None => order,
+    };
+    let message = input.message.as_ref().map(Text::as_str);
+    to.map_or(Ok(order.clone()), |to| take_step(tx, actor, &order, &Step { side, to, message, refund }))
+}
+
+/// Cancels an order by the same table as every step.
+pub fn cancel(tx: &Tx, actor: &Actor, id: OrderId, expected: &Expected) -> Result<Order> {
+    let order = queries::seen(tx, actor, id)?;
+    let side = order.side_of(actor).ok_or_else(error::not_found)?;
+    require_may_ask(&order, side, Status::Cancelled)?;
+    expected.check(order.version)?;
+    match order.status {
+        Status::Cancelled => Ok(order),
+        _ => take_step(tx, actor, &order, &Step { side, to: Status::Cancelled, message: None, refund: None }),
+    }
+}
+
+/// 403 for a status that this side can ask for from no state; where the order stands is no matter here.
+fn require_may_ask(order: &Order, side: Side, to: Status) -> Result<()> {
+    let asking = sides_asking(to);
+    if to == order.status || asking.contains(&side) {
+        return Ok(());
+    }
+    let detail = match to {
+        Status::Pending => "an order is pending only from its placing until it is paid".to_owned(),
+        _ => {
+            let who: Vec<&str> = asking.iter().map(|side| side.as_str()).collect();
+            format!("only the {} may ask for {to}", who.join(" or "))
+        }
+    };
+    Err(FORBIDDEN.error(detail))
+}
+
+/// What a settled dispute sends back of the escrow, in minor units. It is a split: something is left to release.
+fn part_to_refund(
+    tx: &Tx,
+    order: &Order,
+    side: Side,
+    to: Option<Status>,
+    given: Option<&Amount>,
+) -> Result<Option<i64>> {
+    let Some(given) = given else { return Ok(None) };
+    let wrong = |code, detail: String| Err(Error::field("refund_amount", code, detail));
+    if side != Side::Admin || to != Some(Status::Completed) {
+        return wrong("not_here", "leave it out: an administrator gives it with `completed`, to split a disputed order; POST /payments/{id}/refunds refunds otherwise".to_owned());
+    }
+    let part = match given.of(order.amount.currency()) {
+        Ok(part) => part,
+        Err(detail) => return wrong("invalid_amount", detail),
+    };
+    if order.status != Status::Disputed {
+        return Ok(Some(part.minor()));
+    }
+    let held = order.amount.with_minor((tx.wired::<Hooks>().held)(tx, order)?);
+    if part.minor() >= held.minor() {
+        return wrong(
+            "out_of_range",
+            format!("{held} is held: send less to split it, or ask for `cancelled` to refund all of it"),
+        );
+    }
+    Ok(Some(part.minor()))
+}
+
+/// Sets the requirements, while the order can still be about something else.
+fn require(tx: &Tx, actor: &Actor, order: Order, requirements: Option<String>) -> Result<Order> {
+    if requirements == order.requirements {
+        return Ok(order);
+    }
+    let changed = tx.execute(
+        "update orders set requirements = $2, version = version + 1, updated_at = $3
+         where id = $1 and status = 'pending'",
+        params![order.id, requirements, tx.now()],
+    )?;
+    if changed == 0 {
+        return Err(REQUIREMENTS_FROZEN
+            .error(format!("the order is {}: requirements can be changed while it is pending", order.status))
+            .with("current", order.status));
+    }
+    let order = Order { requirements, version: order.version + 1, updated_at: tx.now(), ..order };
+    events::append(tx, actor, "order_requirements_changed", order.id, told(&order, None))?;
+    Ok(order)
+}
+
+/// What somebody asks of an order.
+struct Step<'a> {
+    side: Side,
+    to: Status,
+    message: Option<&'a str>,
+    /// Sent back before the rest is released.
+    refund: Option<i64>,
+}
+
+/// Takes the step if the table has it for this side from here, and moves the money that goes with it.
+fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Order> {
+    if !order.transitions(asked.side, queries::is_late(tx, order)).contains(&asked.to) {
+        return Err(not_from_here(tx, actor, order));
+    }
+    if let Some(part) = asked.refund {
+        let reason =
+            asked.message.filter(|text| !text.is_empty()).unwrap_or("the dispute was settled by a split");
+        (tx.wired::<Hooks>().refund)(tx, actor, order, Some(part), reason)?;
+    }
+    match asked.to {
+        Status::Completed => complete(tx, actor, order, asked.message),
+        Status::Cancelled => call_off(tx, actor, order, asked.message),
+        to => step(tx, actor, order, to, asked.message),
+    }
 }
 
 /// A payment has succeeded: the work begins. False when the order no longer waits for one; then the money goes back.

@@ -5,11 +5,11 @@ mod commands;
 mod deadlines;
 mod model;
 mod queries;
+mod routes;
 
 use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::http::Operation;
 use crate::problems;
 
 pub use commands::{cancel_refunded, mark_paid, place};
@@ -21,16 +21,12 @@ pub use model::{
 pub use queries::{
     blocking_deletion, completed_of, find, needed_to_buy, needed_to_sell, seen, share_an_order,
 };
+pub use routes::operations;
 
 problems! {
     OWN_SERVICE = 409 "own_service" "The service is your own" "Nobody orders from themselves. Look for another with GET /services.";
     INVALID_TRANSITION = 409 "invalid_transition" "The order cannot take this step now" "`current` is where it stands, `allowed` are the statuses that you may ask for from there.";
     REQUIREMENTS_FROZEN = 409 "requirements_frozen" "The requirements can no longer be changed" "They are fixed once the order is paid, for the freelancer works by them. Agree on changes in messages, or ask for a revision of the delivery.";
-}
-
-/// The table of this service.
-pub fn operations() -> Vec<Operation> {
-    Vec::new()
 }
 
 /// Sends money of an order back to its buyer: that many minor units, or all that escrow holds. Says why.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::actor::{Actor, UserId};
+use crate::events::{Event, EventId};
 use crate::form;
 use crate::form::{Change, Field, IdRef, Node, Read, Text, TextLimits, Wrong};
 use crate::id::Id;
@@ -260,7 +261,7 @@ pub struct SeenOrder {
 /// Something that happened to an order.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Happening {
-    pub id: crate::events::EventId,
+    pub id: EventId,
     /// What, for instance `order_delivered` or `payment_succeeded`.
     pub event: String,
     /// Who did it; null for a deadline or the house.
@@ -270,6 +271,14 @@ pub struct Happening {
     pub status: Option<String>,
     pub at: Time,
     pub message: Option<String>,
+}
+
+impl From<Event> for Happening {
+    fn from(event: Event) -> Self {
+        let text = |member: &str| event.body.get(member).and_then(Value::as_str).map(str::to_owned);
+        let (status, message) = (text("status"), text("message"));
+        Self { id: event.id, event: event.kind, actor_id: event.actor_id, status, at: event.at, message }
+    }
 }
 
 /// What buyer and freelancer write to each other, and what a buyer asks for.

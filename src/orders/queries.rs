@@ -1,15 +1,17 @@
-//! Finding orders.
+//! Finding orders, and what happened to them.
 
 use crate::actor::{Actor, UserId};
 use crate::config::Market;
-use crate::db::{Row, Tx};
+use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Error, Result};
+use crate::events::{self, Event, EventId};
+use crate::http::{Page, PageRequest};
 use crate::listings::ListingId;
 use crate::money::{Money, Rate};
 use crate::params;
 use crate::users::Blocker;
 
-use super::model::{Order, OrderId, Status};
+use super::model::{Happening, Order, OrderId, Side, Status};
 
 const COLUMNS: &str = "id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, fee_rate_bp, \
      fee_minor, delivery_days, requirements, status, pay_by, due_at, auto_complete_at, version, created_at, updated_at";
@@ -55,6 +57,85 @@ pub fn seen(tx: &Tx, actor: &Actor, id: OrderId) -> Result<Order> {
 /// Whether the buyer need not wait any longer.
 pub fn is_late(tx: &Tx, order: &Order) -> bool {
     order.is_late(tx.now(), tx.wired::<Market>().late_after)
+}
+
+/// Which orders a list shows.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// Only those where the caller is on this side.
+    pub side: Option<Side>,
+    pub status: Option<Status>,
+    pub service_id: Option<ListingId>,
+}
+
+/// The orders that concern `actor`, newest first; every order for an administrator.
+pub fn list(tx: &Tx, actor: &Actor, filter: &Filter, page: &PageRequest) -> Result<Page<Order>> {
+    let caller = actor.require_user()?;
+    let sides: &[&str] = match filter.side {
+        Some(Side::Freelancer) => &["freelancer_id"],
+        Some(_) => &["buyer_id"],
+        None if actor.is_admin() => &[],
+        None => &["buyer_id", "freelancer_id"],
+    };
+    let after: Option<OrderId> = page.after("newest")?;
+    let mut sql = Sql::new("");
+    match sides {
+        [] => select(&mut sql, None, filter, after, page.rows()),
+        [side] => select(&mut sql, Some((side, caller)), filter, after, page.rows()),
+        // One walk down each index, merged: an `or` would sort all that the caller ever had.
+        both => {
+            for (index, side) in both.iter().enumerate() {
+                sql.push(if index > 0 { " union all select " } else { "select " })
+                    .push(COLUMNS)
+                    .push(" from (");
+                select(&mut sql, Some((side, caller)), filter, after, page.rows());
+                sql.push(") as ").push(side);
+            }
+            sql.push(" order by id desc limit ").bind(page.rows());
+        }
+    }
+    let rows = sql.all(tx, order)?;
+    page.page("newest", rows, |order| order.id)
+}
+
+fn select(sql: &mut Sql, mine: Option<(&str, UserId)>, filter: &Filter, after: Option<OrderId>, rows: i64) {
+    sql.push("select ").push(COLUMNS).push(" from orders where ");
+    match mine {
+        Some((side, caller)) => sql.push(side).push(" = ").bind(caller),
+        None => sql.push("1 = 1"),
+    };
+    if let Some(status) = filter.status {
+        sql.push(" and status = ").bind(status);
+    }
+    if let Some(listing) = filter.service_id {
+        sql.push(" and service_id = ").bind(listing);
+    }
+    if let Some(after) = after {
+        sql.push(" and id < ").bind(after);
+    }
+    sql.push(" order by id desc limit ").bind(rows);
+}
+
+/// What the two do with their payment methods is between the buyer and the house.
+const BUYERS_OWN: [&str; 2] = ["payment_failed", "payment_requires_action"];
+
+/// Everything that happened to an order and that `actor` may know, oldest first.
+pub fn timeline(tx: &Tx, actor: &Actor, order: &Order, page: &PageRequest) -> Result<Page<Happening>> {
+    let knows_all = order.side_of(actor) != Some(Side::Freelancer);
+    let may_know = |event: &Event| knows_all || !BUYERS_OWN.contains(&event.kind.as_str());
+    let wanted = usize::try_from(page.rows()).unwrap_or(usize::MAX);
+    let mut after: Option<EventId> = page.after("timeline")?;
+    let mut shown = Vec::new();
+    while shown.len() < wanted {
+        let events = events::of_subject(tx, order.id, after, page.rows())?;
+        let more = events.len() == wanted;
+        after = events.last().map(|event| event.id).or(after);
+        shown.extend(events.into_iter().filter(may_know).map(Happening::from));
+        if !more {
+            break;
+        }
+    }
+    page.page("timeline", shown, |happening| happening.id)
 }
 
 /// Whether one of the two has ordered from the other, however it ended.

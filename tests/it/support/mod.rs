@@ -2,8 +2,10 @@
 
 mod app;
 mod cast;
+mod listings;
 mod reply;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
+pub use listings::path_of;
 pub use reply::Reply;
