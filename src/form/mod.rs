@@ -90,11 +90,6 @@ impl<F: Form> Unchecked<F> {
         self.read(&serde_json::to_value(present)?)
     }
 
-    /// Looks at a field before anything is checked: what the caller may never ask for is 403 before a wrong field is 422.
-    pub fn peek(&self, field: &str) -> Option<&Node> {
-        self.body.member(field)
-    }
-
     /// Looks at an id before anything is checked: an absent thing is 404 before a wrong field is 422.
     pub fn id<K>(&self, field: &str) -> Option<Id<K>> {
         match self.body.member(field) {

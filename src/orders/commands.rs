@@ -7,7 +7,7 @@ use crate::config::Market;
 use crate::db::Tx;
 use crate::error::{self, Error, FORBIDDEN, NOT_FOUND, Result, TOO_MANY_REQUESTS};
 use crate::events;
-use crate::form::{Node, Text, Unchecked};
+use crate::form::{Amount, Change, Text, Unchecked};
 use crate::listings::{self, Listing};
 use crate::params;
 use crate::profiles;
@@ -15,7 +15,7 @@ use crate::time::Time;
 use crate::version::Expected;
 
 use super::model::{
-    Amount, ChangeOrder, Order, OrderId, PlaceOrder, Side, Status, TIMERS, event_of, legal, sides_asking,
+    ChangeOrder, Order, OrderId, PlaceOrder, Side, Status, TIMERS, Words, event_of, legal, sides_asking,
 };
 use super::queries::{self, find};
 use super::{Hooks, INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, Terms};
@@ -121,14 +121,10 @@ pub fn change(
 ) -> Result<Order> {
     let order = queries::seen(tx, actor, id)?;
     let side = order.side_of(actor).ok_or_else(error::not_found)?;
-    if let Some(Node::String(word)) = input.peek("status")
-        && let Some(status) = Status::parse(word)
-    {
+    if let Some(status) = input.peek::<Status>("status") {
         require_may_ask(&order, side, status)?;
     }
-    if side != Side::Buyer
-        && input.peek("requirements").is_some_and(|given| !given.equals(&json!(order.requirements)))
-    {
+    if side != Side::Buyer && input.peek("requirements").is_none_or(|given| changes(&order, given)) {
         return Err(FORBIDDEN.error("the requirements are the buyer's to change: leave `requirements` out"));
     }
     let input = input.check_against(&order.seen_from(side, queries::is_late(tx, &order)))?;
@@ -141,6 +137,11 @@ pub fn change(
     };
     let message = input.message.as_ref().map(Text::as_str);
     to.map_or(Ok(order.clone()), |to| take_step(tx, actor, &order, &Step { side, to, message, refund }))
+}
+
+/// Whether the order would get other requirements.
+fn changes(order: &Order, given: Change<Option<Words>>) -> bool {
+    given.given().is_some_and(|given| given.as_ref().map(Text::as_str) != order.requirements.as_deref())
 }
 
 /// Cancels an order by the same table as every step.
@@ -184,10 +185,8 @@ fn part_to_refund(
     if side != Side::Admin || to != Some(Status::Completed) {
         return wrong("not_here", "leave it out: an administrator gives it with `completed`, to split a disputed order; POST /payments/{id}/refunds refunds otherwise".to_owned());
     }
-    let part = match given.of(order.amount.currency()) {
-        Ok(part) => part,
-        Err(detail) => return wrong("invalid_amount", detail),
-    };
+    let part =
+        given.of(order.amount.currency(), "refund_amount").map_err(|wrong| Error::Invalid(vec![wrong]))?;
     if order.status != Status::Disputed {
         return Ok(Some(part.minor()));
     }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::actor::{Actor, UserId};
 use crate::events::{Event, EventId};
 use crate::form;
-use crate::form::{Change, Field, IdRef, Node, Read, Text, TextLimits, Wrong};
+use crate::form::{Amount, Change, IdRef, Text, TextLimits};
 use crate::id::Id;
 use crate::listings::{Listing, ListingId};
 use crate::money::{Currency, Money, Rate};
@@ -282,42 +282,13 @@ impl From<Event> for Happening {
 }
 
 /// What buyer and freelancer write to each other, and what a buyer asks for.
-#[derive(Debug)]
-pub struct Words;
-impl TextLimits for Words {
+pub struct WordsLimits;
+impl TextLimits for WordsLimits {
     const MIN: usize = 0;
     const MAX: usize = 5_000;
     const MULTILINE: bool = true;
 }
-
-/// An amount whose currency is the order's: a JSON number or a string, read as it is written.
-#[derive(Debug)]
-pub struct Amount(String);
-
-impl Amount {
-    /// The amount in `currency`, or how to write it.
-    pub fn of(&self, currency: Currency) -> Result<Money, String> {
-        let digits = currency.digits();
-        Money::parse(&self.0, currency).map_err(|_| {
-            format!(
-                "send a plain decimal of {currency} above zero, with at most {digits} digits after the point"
-            )
-        })
-    }
-}
-
-impl Field for Amount {
-    fn read(node: &Node) -> Read<Self> {
-        match node {
-            Node::String(text) | Node::Number(text) => Ok(Self(text.clone())),
-            _ => Err(Wrong::kind("an exact decimal such as \"49.90\"", node)),
-        }
-    }
-
-    fn schema() -> Value {
-        json!({ "type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["49.90"] })
-    }
-}
+pub type Words = Text<WordsLimits>;
 
 form! {
     /// An order for a listing, at its present price.
@@ -325,7 +296,7 @@ form! {
         /// Which listing.
         service_id: IdRef<Listing>,
         /// What the freelancer should know; it can be changed until the order is paid.
-        requirements: Option<Text<Words>>,
+        requirements: Option<Words>,
     }
     server_sets {
         buyer_id: "from your token", freelancer_id: "from the service", amount: "from the service",
@@ -341,9 +312,9 @@ form! {
         /// The status asked for: one of `transitions`.
         status: Option<Status>,
         /// Said with the step, to the other side.
-        message: Option<Text<Words>>,
+        message: Option<Words>,
         /// Only by the buyer, only while `pending`.
-        requirements: Change<Option<Text<Words>>>,
+        requirements: Change<Option<Words>>,
         /// Only with `completed`, by the administrator who settles a dispute: this part goes back, the rest is released.
         refund_amount: Option<Amount>,
     }
