@@ -24,6 +24,8 @@ create table payments (
     provider_key text not null unique,      -- the idempotency key that every attempt at the provider carries
     transaction_id text unique,             -- the provider's own id, once it is known
     failure text,
+    -- Whether its buyer has confirmed it: from then on asking the provider means asking for that again.
+    confirmed integer not null default 0 check (confirmed in (0, 1)),
     refunded_minor integer not null default 0 check (refunded_minor between 0 and amount_minor), -- reserved included
     version integer not null default 1,
     created_at integer not null,
@@ -42,6 +44,7 @@ create table refunds (
     currency text not null,
     status text not null check (status in ('pending', 'success', 'failed')),
     reason text not null,
+    provider_key text not null unique,
     requested_by blob,                      -- null: the program itself, for an order that was cancelled
     transaction_id text unique,
     created_at integer not null,
@@ -65,6 +68,7 @@ create table transactions (
     unique (cause_id, type)
 ) strict;
 create index transactions_user on transactions (user_id, id);
+create index transactions_order on transactions (order_id, id);
 
 -- Double entry: a journal is two or more lines that sum to zero. Rows are never updated or deleted.
 create table ledger_journals (

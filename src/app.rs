@@ -10,6 +10,7 @@ use crate::db::{Db, Wiring};
 use crate::error::Result;
 use crate::events::{Handler, Handlers, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits};
+use crate::payments::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{listings, notifications, orders, payments, profiles, reviews, users};
@@ -23,20 +24,27 @@ struct Inner {
     db: Db,
     rate_limits: RateLimits,
     hasher: Hasher,
+    provider: Arc<dyn Provider>,
     handlers: Handlers,
     metrics: Option<PrometheusHandle>,
     draining: AtomicBool,
 }
 
-/// What is not in the configuration: tests use cheaper passwords, one process records metrics once.
+/// What is not in the configuration: tests use cheaper passwords and other providers, one process records metrics once.
 pub struct Parts {
     pub password_cost: Cost,
+    /// Makes the payment provider; the sandbox keeps its books in the database that it is given.
+    pub provider: Box<dyn FnOnce(&Db) -> Arc<dyn Provider>>,
     pub metrics: Option<PrometheusHandle>,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { password_cost: Cost::STANDARD, metrics: None }
+        Self {
+            password_cost: Cost::STANDARD,
+            provider: Box::new(|db| Arc::new(Sandbox::new(db.clone()))),
+            metrics: None,
+        }
     }
 }
 
@@ -45,8 +53,10 @@ impl App {
     pub fn open(config: Config, parts: Parts) -> Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
         let db = Db::open(&config.database_file(), Arc::new(Clock::default()), wiring(&config))?;
+        let provider = (parts.provider)(&db);
         Ok(Self(Arc::new(Inner {
             db,
+            provider,
             rate_limits: RateLimits::new(!config.rate_limit),
             hasher: Hasher::start(parts.password_cost)?,
             handlers: handlers(),
@@ -70,6 +80,11 @@ impl App {
 
     pub fn hasher(&self) -> &Hasher {
         &self.0.hasher
+    }
+
+    /// Who charges and refunds.
+    pub fn provider(&self) -> &dyn Provider {
+        self.0.provider.as_ref()
     }
 
     pub fn handlers(&self) -> &Handlers {
@@ -96,13 +111,18 @@ fn wiring(config: &Config) -> Wiring {
     Wiring::default()
         .with(config.market.clone())
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
-        .with(Subscribers(vec![]))
+        .with(Subscribers(vec![payments::follow_order]))
         .with(users::Hooks {
-            deletion_blockers: vec![orders::blocking_deletion],
+            deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
             buying: vec![orders::needed_to_buy],
             selling: vec![listings::needed_to_sell, orders::needed_to_sell],
             deleted: vec![listings::archive_all_of],
             suspended: vec![listings::seller_suspended],
+        })
+        .with(orders::Hooks {
+            refund: payments::refund_order,
+            release: payments::release_order,
+            held: payments::held,
         })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
@@ -113,6 +133,8 @@ fn handlers() -> Handlers {
         .on(orders::PAY_BY, Handler::Inside(orders::cancel_unpaid))
         .on(orders::DUE, Handler::Inside(orders::tell_late))
         .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
+        .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
+        .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
 }
 
 /// Every operation of the API, in the order of the document.

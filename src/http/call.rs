@@ -21,6 +21,7 @@ use super::answer::Answer;
 use super::idempotency::{Claim, Key};
 use super::operation::{Access, Operation};
 use super::page::PageRequest;
+use super::problem::REQUEST_ID;
 use super::query::Query;
 use super::server::{BodyTimedOut, Peer};
 
@@ -50,6 +51,7 @@ struct Head {
     headers: HeaderMap,
     address: IpAddr,
     key: Option<Key>,
+    request_id: String,
 }
 
 impl<F> Clone for Call<F> {
@@ -104,7 +106,8 @@ impl<F: Form> FromRequest<App> for Call<F> {
         let path =
             RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| error::not_found())?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let head = Head { path, target: parts.uri, headers: parts.headers, address, key };
+        let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+        let head = Head { path, target: parts.uri, headers: parts.headers, address, key, request_id };
         Ok(Self { app: app.clone(), actor, body, query: Arc::new(query), head: Arc::new(head) })
     }
 }
@@ -247,7 +250,9 @@ impl<F: Form> Call<F> {
         self.app
             .db()
             .write(move |tx| {
-                let answer = work(tx, &call)?;
+                // A refusal that is kept names its request, and this is another thread.
+                let request_id = call.head.request_id.clone();
+                let answer = REQUEST_ID.sync_scope(request_id, || work(tx, &call))?;
                 if let (Some(key), Some(caller), true) = (&call.head.key, call.actor.id(), answer.is_kept()) {
                     key.answer(tx, caller, &answer)?;
                 }

@@ -339,8 +339,8 @@ pub(super) fn not_from_here(tx: &Tx, actor: &Actor, order: &Order) -> Error {
         .with("allowed", allowed)
 }
 
-/// The body of an event: who and what it concerns, and what was said.
-pub(super) fn told(order: &Order, message: Option<&str>) -> Value {
+/// The body of every event of an order and its payments: who and what it concerns, and what was said.
+pub fn told(order: &Order, message: Option<&str>) -> Value {
     json!({
         "buyer_id": order.buyer_id,
         "freelancer_id": order.freelancer_id,

@@ -3,9 +3,11 @@
 mod app;
 mod cast;
 mod listings;
+mod orders;
 mod reply;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
+pub use orders::{Cast, order_path};
 pub use reply::Reply;

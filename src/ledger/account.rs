@@ -1,0 +1,76 @@
+//! The accounts, and how they are written.
+
+use std::fmt;
+
+use crate::id::Id;
+
+/// Where money is. Written as `provider`, `fees`, `escrow:<order>`, `refunds:<order>`, `payable:<freelancer>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account {
+    /// The world outside: what came in through the provider counts negative.
+    Provider,
+    /// What the house keeps.
+    Fees,
+    /// Held for an order until it is decided.
+    Escrow(Id<()>),
+    /// On its way back to the buyer of an order.
+    Refunds(Id<()>),
+    /// Owed to a freelancer.
+    Payable(Id<()>),
+}
+
+impl Account {
+    /// The account that `text` names; `None` when it names none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once(':').unwrap_or((text, ""));
+        let id = || uuid::Uuid::try_parse(id).ok().map(Id::from_uuid);
+        let account = match kind {
+            "provider" => Self::Provider,
+            "fees" => Self::Fees,
+            "escrow" => Self::Escrow(id()?),
+            "refunds" => Self::Refunds(id()?),
+            "payable" => Self::Payable(id()?),
+            _ => return None,
+        };
+        (account.to_string() == text).then_some(account)
+    }
+
+    /// Whether it holds somebody's money, so that it can never be below zero.
+    pub fn holds_money(&self) -> bool {
+        matches!(self, Self::Escrow(_) | Self::Refunds(_) | Self::Payable(_))
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider => f.write_str("provider"),
+            Self::Fees => f.write_str("fees"),
+            Self::Escrow(order) => write!(f, "escrow:{order}"),
+            Self::Refunds(order) => write!(f, "refunds:{order}"),
+            Self::Payable(freelancer) => write!(f, "payable:{freelancer}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_read_as_it_is_written() {
+        let id = Id::from_uuid(uuid::Uuid::from_u128(7));
+        for account in [
+            Account::Provider,
+            Account::Fees,
+            Account::Escrow(id),
+            Account::Refunds(id),
+            Account::Payable(id),
+        ] {
+            assert_eq!(Account::parse(&account.to_string()), Some(account));
+        }
+        for text in ["", "escrow", "escrow:", "escrow:7", "fees:", "provider:7", "Payable:7"] {
+            assert_eq!(Account::parse(text), None, "{text}");
+        }
+    }
+}

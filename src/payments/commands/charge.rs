@@ -1,0 +1,355 @@
+//! Charges: an attempt is recorded, the provider is asked with no transaction open, and its answer is applied once,
+//! whoever brings it.
+
+use std::time::Duration;
+
+use crate::actor::{Actor, UserId};
+use crate::db::Tx;
+use crate::error::{self, Error, FORBIDDEN, FieldError, OnConstraint, Result, TOO_MANY_REQUESTS};
+use crate::events;
+use crate::form::Unchecked;
+use crate::ledger::{self, Account, Journal};
+use crate::orders::{self, Order, OrderId};
+use crate::params;
+
+use super::super::model::{MovementStatus, Pay, Payment, PaymentId, SeenPayment, Status};
+use super::super::provider::{Answering, Charge, Outcome, Provider};
+use super::super::{
+    ALREADY_PAID, AMOUNT_MISMATCH, NOT_CONFIRMABLE, ORDER_NOT_PAYABLE, PAYMENT_ASK, PAYMENT_DECLINED,
+    PAYMENT_IN_PROGRESS, queries,
+};
+use super::refund::reserve;
+use super::{list_charge, order_of, tell};
+
+/// An attempt whose outcome nobody brought within it is asked for: longer than an answer is waited for.
+const LOST_AFTER: Duration = Duration::from_secs(30);
+/// How soon an outcome that did not come is asked for.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// More declined charges of one buyer within the hour look like somebody who tries out cards.
+const MOST_DECLINED: i64 = 5;
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Records an attempt to pay an order; the provider is asked next.
+pub fn begin(
+    tx: &Tx,
+    actor: &Actor,
+    input: &Unchecked<Pay>,
+    provider: &dyn Provider,
+    limited: bool,
+) -> Result<PaymentId> {
+    let buyer = actor.require_user()?;
+    let named = input.id("order_id").map(|id: OrderId| payable_by(tx, actor, id)).transpose()?;
+    let input = input.check().map_err(|wrong| naming_methods(wrong, provider))?;
+    let order = named.ok_or_else(|| Error::broken("an order that was checked but not named"))?;
+    check_terms(&input, &order, provider)?;
+    if limited {
+        require_few_declined(tx, buyer)?;
+    }
+    require_payable(tx, &order)?;
+    record(tx, &order, input.payment_method.as_str(), provider.name())
+}
+
+/// The order, if it is this caller's to pay.
+fn payable_by(tx: &Tx, actor: &Actor, id: OrderId) -> Result<Order> {
+    let order = orders::seen(tx, actor, id)?;
+    if actor.is(order.buyer_id) { Ok(order) } else { Err(FORBIDDEN.error("only its buyer pays an order")) }
+}
+
+/// A missing or unusable method: the ones that the provider knows.
+fn naming_methods(error: Error, provider: &dyn Provider) -> Error {
+    let Error::Invalid(mut wrongs) = error else { return error };
+    for wrong in wrongs.iter_mut().filter(|wrong| wrong.pointer == "/payment_method") {
+        wrong.detail = format!("{}; send one of {}", wrong.detail, provider.methods().join(", "));
+    }
+    Error::Invalid(wrongs)
+}
+
+/// The method is known; amount and currency, where they are given, are the order's.
+fn check_terms(input: &Pay, order: &Order, provider: &dyn Provider) -> Result<()> {
+    let due = order.amount;
+    let mut wrongs = Vec::new();
+    let mut wrong = |pointer: &str, code, detail| {
+        wrongs.push(FieldError { pointer: pointer.to_owned(), code, detail });
+    };
+    if !provider.knows(input.payment_method.as_str()) {
+        let known = provider.methods().join(", ");
+        wrong("/payment_method", "unknown_payment_method", format!("send one of {known}"));
+    }
+    if input.currency.is_some_and(|currency| currency != due.currency()) {
+        let detail = format!("the order is in {}: send that, or leave it out", due.currency());
+        wrong("/currency", "currency_mismatch", detail);
+    }
+    let offered = input.amount.as_ref().map(|amount| amount.of(due.currency(), "amount")).transpose();
+    let offered = offered.unwrap_or_else(|malformed| {
+        wrongs.push(malformed);
+        None
+    });
+    if !wrongs.is_empty() {
+        return Err(Error::Invalid(wrongs));
+    }
+    match offered {
+        Some(offered) if offered != due => Err(AMOUNT_MISMATCH
+            .error(format!("the order is over {due} {}: send that, or leave it out", due.currency()))
+            .with("amount", due)
+            .with("currency", due.currency())),
+        _ => Ok(()),
+    }
+}
+
+fn require_few_declined(tx: &Tx, buyer: UserId) -> Result<()> {
+    let since = tx.now().minus(HOUR);
+    let declined: i64 = tx.one(
+        "select count(*) from (
+             select status, created_at from transactions where user_id = $1 and type = 'charge' order by id desc limit 50
+         ) as latest where status = 'failed' and created_at > $2",
+        params![buyer, since],
+        |row| row.next(),
+    )?;
+    if declined < MOST_DECLINED {
+        return Ok(());
+    }
+    Err(TOO_MANY_REQUESTS
+        .error(format!(
+            "{declined} of your payments failed within the hour: wait before you try another card"
+        ))
+        .retry_after(HOUR.as_secs()))
+}
+
+/// The order waits for a payment, and none is under way that cannot be replaced.
+fn require_payable(tx: &Tx, order: &Order) -> Result<()> {
+    if order.status == orders::Status::Cancelled {
+        return Err(not_payable(order));
+    }
+    let Some(live) = queries::live(tx, order.id)? else {
+        return if order.status == orders::Status::Pending { Ok(()) } else { Err(not_payable(order)) };
+    };
+    match live.status {
+        Status::Success => Err(ALREADY_PAID
+            .error(format!("the order is paid, by payment {}: nothing more is due", live.id))
+            .with("payment_id", live.id)),
+        Status::RequiresAction => fail(tx, &live, "replaced").map(drop),
+        Status::Pending | Status::Failed => Err(in_progress(live.id)),
+    }
+}
+
+fn not_payable(order: &Order) -> Error {
+    ORDER_NOT_PAYABLE
+        .error(format!("the order is {}: only a pending one can be paid, place another", order.status))
+        .with("current", order.status)
+}
+
+fn in_progress(payment: PaymentId) -> Error {
+    PAYMENT_IN_PROGRESS
+        .error(format!("payment {payment} is under way: GET /payments/{payment} tells how it ends"))
+        .with("payment_id", payment)
+}
+
+fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<PaymentId> {
+    let id: PaymentId = tx.new_id();
+    tx.execute(
+        "insert into payments (id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method,
+             provider, provider_key, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $10)",
+        params![
+            id,
+            order.id,
+            order.buyer_id,
+            order.freelancer_id,
+            order.amount.minor(),
+            order.amount.currency(),
+            method,
+            provider,
+            format!("payment-{id}"),
+            tx.now()
+        ],
+    )
+    .on_unique("payments_order_id", || {
+        PAYMENT_IN_PROGRESS.error("another payment of this order is under way: GET /orders/{id} tells how it ends")
+    })?;
+    list_charge(tx, &queries::payment_of(tx, id)?, MovementStatus::Pending)?;
+    events::schedule(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
+    Ok(id)
+}
+
+/// Takes the buyer's word that he has acted; the provider is asked next. From here on no other payment replaces this one.
+pub fn begin_confirmation(tx: &Tx, actor: &Actor, id: PaymentId) -> Result<PaymentId> {
+    let payment =
+        queries::find(tx, id)?.filter(|payment| payment.is_seen_by(actor)).ok_or_else(error::not_found)?;
+    if !actor.is(payment.buyer_id) {
+        return Err(FORBIDDEN.error("only its buyer confirms a payment"));
+    }
+    let order = order_of(tx, &payment)?;
+    if payment.status == Status::RequiresAction && order.status != orders::Status::Pending {
+        return Err(not_payable(&order));
+    }
+    let taken = tx.execute(
+        "update payments set status = 'pending', confirmed = 1, version = version + 1, updated_at = $2
+         where id = $1 and status = 'requires_action'",
+        params![id, tx.now()],
+    )?;
+    if taken == 0 {
+        return Err(NOT_CONFIRMABLE
+            .error(format!(
+                "this payment is {}: only one that requires_action can be confirmed",
+                payment.status
+            ))
+            .with("current", payment.status));
+    }
+    events::schedule(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
+    Ok(id)
+}
+
+/// What the provider is asked about a payment whose outcome is open, and of which state of it.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub payment: Payment,
+    charge: Charge,
+}
+
+impl Attempt {
+    /// Asks: the same key and the same words every time, so that it happens once.
+    pub fn ask<'a>(&'a self, provider: &'a dyn Provider) -> Answering<'a, Outcome> {
+        match self.payment.confirmed {
+            true => provider.confirm(&self.charge.key),
+            false => provider.charge(&self.charge),
+        }
+    }
+}
+
+/// The attempt that waits for an outcome; `None` once it is known.
+pub fn attempt(tx: &Tx, id: PaymentId) -> Result<Option<Attempt>> {
+    let open = queries::find(tx, id)?.filter(|payment| payment.status == Status::Pending);
+    Ok(open.map(|payment| Attempt { charge: payment.charge(), payment }))
+}
+
+/// Nobody knows how the attempt ended: it is asked for soon.
+pub fn no_answer(tx: &Tx, id: PaymentId) -> Result<()> {
+    match attempt(tx, id)? {
+        Some(_) => events::schedule(tx, PAYMENT_ASK, id, tx.now().plus(ASKED_AGAIN_AFTER)),
+        None => Ok(()),
+    }
+}
+
+/// Applies what the provider answered to `asked`. An answer that is no success counts only while the payment stands as
+/// it stood when the question was put; a success always counts, for money has moved.
+pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Result<()> {
+    match outcome {
+        Outcome::Succeeded { reference } => succeed(tx, actor, asked.payment.id, reference),
+        Outcome::Declined { reference, code, message } => {
+            if !unchanged(tx, asked)? {
+                return Ok(());
+            }
+            name(tx, asked, reference)?;
+            let payment = fail(tx, &asked.payment, code)?;
+            tell(tx, actor, "payment_failed", &payment, None, Some(message))
+        }
+        Outcome::RequiresAction { reference } => {
+            if !unchanged(tx, asked)? {
+                return Ok(());
+            }
+            name(tx, asked, reference)?;
+            tx.execute(
+                "update payments set status = 'requires_action', version = version + 1, updated_at = $2 where id = $1",
+                params![asked.payment.id, tx.now()],
+            )?;
+            events::cancel(tx, PAYMENT_ASK, asked.payment.id)?;
+            let payment = queries::payment_of(tx, asked.payment.id)?;
+            list_charge(tx, &payment, MovementStatus::Pending)?;
+            tell(tx, actor, "payment_requires_action", &payment, None, None)
+        }
+        Outcome::Pending { reference, ask_after } => {
+            if !unchanged(tx, asked)? {
+                return Ok(());
+            }
+            name(tx, asked, reference)?;
+            events::schedule(tx, PAYMENT_ASK, asked.payment.id, tx.now().plus(*ask_after))
+        }
+    }
+}
+
+/// Whether the payment still stands as it stood when the provider was asked.
+fn unchanged(tx: &Tx, asked: &Attempt) -> Result<bool> {
+    tx.exists(
+        "select 1 from payments where id = $1 and status = 'pending' and version = $2",
+        params![asked.payment.id, asked.payment.version],
+    )
+}
+
+/// Notes the provider's id of the charge.
+fn name(tx: &Tx, asked: &Attempt, reference: &str) -> Result<()> {
+    tx.execute(
+        "update payments set transaction_id = $2, version = version + 1, updated_at = $3
+         where id = $1 and transaction_id is null",
+        params![asked.payment.id, reference, tx.now()],
+    )?;
+    Ok(())
+}
+
+/// The charge succeeded: the money is in escrow, or goes straight back if the order no longer waits for it.
+fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, reference: &str) -> Result<()> {
+    let changed = tx.execute(
+        "update payments set status = 'success', transaction_id = $2, version = version + 1, updated_at = $3
+         where id = $1 and status in ('pending', 'requires_action')",
+        params![id, reference, tx.now()],
+    )?;
+    let payment = queries::payment_of(tx, id)?;
+    if changed == 0 {
+        if payment.status == Status::Failed {
+            tracing::error!(payment = %id, reference, "a charge succeeded after its payment had failed: look into it");
+            metrics::counter!("payments_captured_after_failure_total").increment(1);
+        }
+        return Ok(());
+    }
+    events::cancel(tx, PAYMENT_ASK, id)?;
+    let (order, minor) = (payment.order_id.cast(), payment.amount.minor());
+    ledger::post(
+        tx,
+        &Journal {
+            order_id: order,
+            kind: "charge",
+            cause_id: id.cast(),
+            currency: payment.amount.currency(),
+            lines: &[(Account::Provider, -minor), (Account::Escrow(order), minor)],
+        },
+    )?;
+    list_charge(tx, &payment, MovementStatus::Success)?;
+    tell(tx, actor, "payment_succeeded", &payment, None, None)?;
+    if !orders::mark_paid(tx, payment.order_id)? {
+        let order = order_of(tx, &payment)?;
+        let reason = format!("The payment arrived when the order was {} already.", order.status);
+        reserve(tx, &Actor::System, &payment, &order, payment.amount, &reason)?;
+    }
+    Ok(())
+}
+
+/// The attempt is over without money; the order may be paid by another. The payment as it is then.
+fn fail(tx: &Tx, payment: &Payment, why: &str) -> Result<Payment> {
+    tx.execute(
+        "update payments set status = 'failed', failure = $2, version = version + 1, updated_at = $3
+         where id = $1 and status in ('pending', 'requires_action')",
+        params![payment.id, why, tx.now()],
+    )?;
+    events::cancel(tx, PAYMENT_ASK, payment.id)?;
+    let payment = queries::payment_of(tx, payment.id)?;
+    list_charge(tx, &payment, MovementStatus::Failed)?;
+    Ok(payment)
+}
+
+/// Gives up a payment that waits for its buyer's action on an order that was cancelled.
+pub fn void_unconfirmed(tx: &Tx, order: OrderId) -> Result<()> {
+    match queries::live(tx, order)? {
+        Some(payment) if payment.status == Status::RequiresAction => {
+            fail(tx, &payment, "order_cancelled").map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// 402 with the payment that was recorded as failed.
+pub fn declined(payment: SeenPayment) -> Error {
+    let why = payment.failure.as_deref().unwrap_or("declined").replace('_', " ");
+    PAYMENT_DECLINED
+        .error(format!("the payment was declined ({why}): nothing was charged, pay with another method"))
+        .with("payment", payment)
+}

@@ -1,0 +1,113 @@
+//! What changes payments: charges with their outcomes, refunds with theirs, the release.
+
+mod charge;
+mod escrow;
+mod refund;
+
+use serde_json::json;
+
+use crate::actor::{Actor, UserId};
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::events;
+use crate::money::Money;
+use crate::orders::{self, Order};
+use crate::{id::Id, params};
+
+pub use charge::{Attempt, apply, attempt, begin, begin_confirmation, declined, no_answer, void_unconfirmed};
+pub use escrow::{held, release_order};
+pub use refund::{apply_refund, refund_order, refund_to_send, request_refund};
+
+use super::model::{MovementKind, MovementStatus, Payment, Refund};
+
+/// The order of a payment; its row refers to it.
+fn order_of(tx: &Tx, payment: &Payment) -> Result<Order> {
+    orders::find(tx, payment.order_id)?.ok_or_else(|| Error::broken("a payment without its order"))
+}
+
+/// A movement as the list of transactions shows it.
+struct Movement<'a> {
+    user_id: UserId,
+    kind: MovementKind,
+    status: MovementStatus,
+    amount: Money,
+    payment: &'a Payment,
+    /// The payment, refund or order behind it: one row each per kind.
+    cause_id: Id<()>,
+    transaction_id: Option<&'a str>,
+}
+
+/// Lists a movement, or how the one that is listed stands now.
+fn list(tx: &Tx, movement: &Movement) -> Result<()> {
+    tx.execute(
+        "insert into transactions (id, user_id, type, status, amount_minor, currency, order_id, payment_id, cause_id,
+             transaction_id, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         on conflict (cause_id, type) do update
+         set status = excluded.status, transaction_id = coalesce(excluded.transaction_id, transactions.transaction_id)",
+        params![
+            tx.new_id::<Movement>(),
+            movement.user_id,
+            movement.kind,
+            movement.status,
+            movement.amount.minor(),
+            movement.amount.currency(),
+            movement.payment.order_id,
+            movement.payment.id,
+            movement.cause_id,
+            movement.transaction_id,
+            tx.now()
+        ],
+    )?;
+    Ok(())
+}
+
+fn list_charge(tx: &Tx, payment: &Payment, status: MovementStatus) -> Result<()> {
+    list(
+        tx,
+        &Movement {
+            user_id: payment.buyer_id,
+            kind: MovementKind::Charge,
+            status,
+            amount: payment.amount,
+            payment,
+            cause_id: payment.id.cast(),
+            transaction_id: payment.transaction_id.as_deref(),
+        },
+    )
+}
+
+fn list_refund(tx: &Tx, payment: &Payment, refund: &Refund, reference: Option<&str>) -> Result<()> {
+    list(
+        tx,
+        &Movement {
+            user_id: payment.buyer_id,
+            kind: MovementKind::Refund,
+            status: refund.status,
+            amount: refund.amount,
+            payment,
+            cause_id: refund.id.cast(),
+            transaction_id: reference,
+        },
+    )
+}
+
+/// Logs what happened to a payment, as something that happened to its order.
+fn tell(
+    tx: &Tx,
+    actor: &Actor,
+    kind: &'static str,
+    payment: &Payment,
+    refund: Option<&Refund>,
+    message: Option<&str>,
+) -> Result<()> {
+    let order = order_of(tx, payment)?;
+    let mut body = orders::told(&order, message);
+    body["payment_id"] = json!(payment.id);
+    body["payment_amount"] = json!(payment.amount);
+    if let Some(refund) = refund {
+        body["refund_id"] = json!(refund.id);
+        body["refund_amount"] = json!(refund.amount);
+    }
+    events::append(tx, actor, kind, order.id, body).map(drop)
+}

@@ -1,0 +1,241 @@
+//! What payments, refunds and movements of money are.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::actor::{Actor, UserId};
+use crate::form;
+use crate::form::{Amount, IdRef, Text, TextLimits};
+use crate::id::Id;
+use crate::money::{Currency, Money};
+use crate::orders::{Order, OrderId};
+use crate::time::Time;
+use crate::words;
+
+use super::provider::Charge;
+
+pub type PaymentId = Id<Payment>;
+pub type RefundId = Id<Refund>;
+
+words! {
+    /// Where a payment stands. From `pending`, its outcome is known or asked for; `success` and `failed` are final.
+    pub enum Status {
+        Pending = "pending",
+        RequiresAction = "requires_action",
+        Success = "success",
+        Failed = "failed",
+    }
+}
+
+/// One attempt to pay an order.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    pub id: PaymentId,
+    pub order_id: OrderId,
+    pub buyer_id: UserId,
+    pub freelancer_id: UserId,
+    pub amount: Money,
+    pub status: Status,
+    pub payment_method: String,
+    pub provider: String,
+    pub provider_key: String,
+    /// The provider's id, once it is known.
+    pub transaction_id: Option<String>,
+    pub failure: Option<String>,
+    /// Its buyer has acted: from then on asking the provider means asking for the confirmation again.
+    pub confirmed: bool,
+    /// What was or is being given back.
+    pub refunded: Money,
+    pub version: i64,
+    pub created_at: Time,
+}
+
+/// A payment as a party or an administrator sees it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SeenPayment {
+    pub id: PaymentId,
+    pub order_id: OrderId,
+    pub amount: Money,
+    pub currency: Currency,
+    pub status: Status,
+    /// What was given back or is on its way.
+    pub refunded_amount: Money,
+    /// Not for the freelancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
+    pub provider: String,
+    /// The provider's id of the charge, once it is known.
+    pub transaction_id: Option<String>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    pub created_at: Time,
+}
+
+impl Payment {
+    /// Whether `actor` may know of it.
+    pub fn is_seen_by(&self, actor: &Actor) -> bool {
+        actor.is(self.buyer_id) || actor.is(self.freelancer_id) || actor.is_admin()
+    }
+
+    /// As `actor` sees it.
+    pub fn seen_by(&self, actor: &Actor) -> SeenPayment {
+        SeenPayment {
+            id: self.id,
+            order_id: self.order_id,
+            amount: self.amount,
+            currency: self.amount.currency(),
+            status: self.status,
+            refunded_amount: self.refunded,
+            payment_method: (!actor.is(self.freelancer_id)).then(|| self.payment_method.clone()),
+            provider: self.provider.clone(),
+            transaction_id: self.transaction_id.clone(),
+            failure: self.failure.clone(),
+            created_at: self.created_at,
+        }
+    }
+
+    /// What the provider is asked for.
+    pub fn charge(&self) -> Charge {
+        Charge {
+            key: self.provider_key.clone(),
+            amount: self.amount,
+            payment_method: self.payment_method.clone(),
+            order_id: self.order_id.cast(),
+        }
+    }
+}
+
+words! {
+    /// Where a refund stands, or a movement of money.
+    pub enum MovementStatus {
+        Pending = "pending",
+        Success = "success",
+        Failed = "failed",
+    }
+}
+
+/// Money of a payment on its way back.
+#[derive(Debug, Clone)]
+pub struct Refund {
+    pub id: RefundId,
+    pub payment_id: PaymentId,
+    pub order_id: OrderId,
+    pub amount: Money,
+    pub status: MovementStatus,
+    pub reason: String,
+    pub provider_key: String,
+    pub created_at: Time,
+}
+
+/// A refund as it is answered.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SeenRefund {
+    pub id: RefundId,
+    pub payment_id: PaymentId,
+    pub amount: Money,
+    pub currency: Currency,
+    /// `pending` until the provider has given the money back.
+    pub status: MovementStatus,
+    pub reason: String,
+    pub created_at: Time,
+}
+
+impl From<&Refund> for SeenRefund {
+    fn from(refund: &Refund) -> Self {
+        Self {
+            id: refund.id,
+            payment_id: refund.payment_id,
+            amount: refund.amount,
+            currency: refund.amount.currency(),
+            status: refund.status,
+            reason: refund.reason.clone(),
+            created_at: refund.created_at,
+        }
+    }
+}
+
+words! {
+    /// What moved: `charge` and `refund` concern the buyer, the others the freelancer.
+    pub enum MovementKind {
+        Charge = "charge",
+        Refund = "refund",
+        Release = "release",
+        Fee = "fee",
+        Payout = "payout",
+    }
+}
+
+/// A movement of money, or an attempt at one, as the person whom it concerns sees it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Transaction {
+    pub id: Id<Self>,
+    #[serde(rename = "type")]
+    pub kind: MovementKind,
+    pub status: MovementStatus,
+    pub amount: Money,
+    pub currency: Currency,
+    pub order_id: OrderId,
+    pub payment_id: PaymentId,
+    /// The provider's id of it, where it has one.
+    pub transaction_id: Option<String>,
+    pub created_at: Time,
+}
+
+/// Which transactions are listed.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub kind: Option<MovementKind>,
+    pub status: Option<MovementStatus>,
+    pub order_id: Option<OrderId>,
+    /// From this moment on.
+    pub from: Option<Time>,
+    /// Before this moment.
+    pub to: Option<Time>,
+}
+
+/// The limits of a payment method's name.
+#[derive(Debug)]
+pub enum MethodName {}
+impl TextLimits for MethodName {
+    const MIN: usize = 1;
+    const MAX: usize = 128;
+}
+
+/// The limits of a reason.
+#[derive(Debug)]
+pub enum Reason {}
+impl TextLimits for Reason {
+    const MIN: usize = 1;
+    const MAX: usize = 5_000;
+    const MULTILINE: bool = true;
+}
+
+form! {
+    /// Pays an order. Amount and currency are the order's; those that are sent must be equal.
+    pub struct Pay {
+        /// The order to pay.
+        order_id: IdRef<Order>,
+        /// A payment method of the provider; the sandbox takes `pm_card_visa`.
+        payment_method: Text<MethodName>,
+        /// The order's amount, to be sure.
+        amount: Option<Amount>,
+        /// The order's currency, to be sure.
+        currency: Option<Currency>,
+    }
+    server_sets {
+        buyer_id: "from your token", freelancer_id: "from the order", user_id: "from your token",
+        status: "by the provider's answer", provider: "by the marketplace", transaction_id: "by the provider",
+        fee: "from the order"
+    }
+}
+
+form! {
+    /// Gives money back to the buyer.
+    pub struct RequestRefund {
+        /// How much; all that is left unless said.
+        amount: Option<Amount>,
+        /// Why, for both parties to read.
+        reason: Text<Reason>,
+    }
+    server_sets { status: "by the provider's answer", currency: "from the payment", payment_id: "from the path" }
+}

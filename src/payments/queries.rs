@@ -1,0 +1,170 @@
+//! Finding payments, refunds and transactions.
+
+use crate::actor::{Actor, UserId};
+use crate::db::{Row, Sql, Tx};
+use crate::error::{self, Error, Result};
+use crate::http::{Page, PageRequest};
+use crate::id::Id;
+use crate::ledger::{self, Account};
+use crate::money::Money;
+use crate::orders::OrderId;
+use crate::params;
+use crate::users::Blocker;
+
+use super::model::{Filter, MovementKind, Payment, PaymentId, Refund, RefundId, Transaction};
+
+const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method, provider, \
+     provider_key, transaction_id, failure, confirmed, refunded_minor, version, created_at";
+
+fn payment(row: &Row) -> Result<Payment> {
+    let (id, order_id, buyer_id, freelancer_id) = (row.next()?, row.next()?, row.next()?, row.next()?);
+    let amount = Money::new(row.next()?, row.next()?);
+    Ok(Payment {
+        id,
+        order_id,
+        buyer_id,
+        freelancer_id,
+        amount,
+        status: row.next()?,
+        payment_method: row.next()?,
+        provider: row.next()?,
+        provider_key: row.next()?,
+        transaction_id: row.next()?,
+        failure: row.next()?,
+        confirmed: row.next()?,
+        refunded: amount.with_minor(row.next()?),
+        version: row.next()?,
+        created_at: row.next()?,
+    })
+}
+
+/// The payment, if there is one.
+pub fn find(tx: &Tx, id: PaymentId) -> Result<Option<Payment>> {
+    tx.first(&format!("select {COLUMNS} from payments where id = $1"), params![id], payment)
+}
+
+/// A payment that is known to be there.
+pub fn payment_of(tx: &Tx, id: PaymentId) -> Result<Payment> {
+    find(tx, id)?.ok_or_else(|| Error::broken(format!("payment {id} is gone")))
+}
+
+/// The payment, if it concerns `actor`; otherwise 404.
+pub fn seen(tx: &Tx, actor: &Actor, id: PaymentId) -> Result<Payment> {
+    find(tx, id)?.filter(|payment| payment.is_seen_by(actor)).ok_or_else(error::not_found)
+}
+
+/// The one payment of an order that succeeded or may still.
+pub fn live(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
+    let sql = format!(
+        "select {COLUMNS} from payments where order_id = $1 and status in ('pending', 'requires_action', 'success')"
+    );
+    tx.first(&sql, params![order], payment)
+}
+
+/// The payment that succeeded.
+pub fn captured(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
+    let sql = format!("select {COLUMNS} from payments where order_id = $1 and status = 'success'");
+    tx.first(&sql, params![order], payment)
+}
+
+/// The refund, if there is one.
+pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
+    tx.first(
+        "select id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, created_at
+         from refunds where id = $1",
+        params![id],
+        |row| {
+            Ok(Refund {
+                id: row.next()?,
+                payment_id: row.next()?,
+                order_id: row.next()?,
+                amount: Money::new(row.next()?, row.next()?),
+                status: row.next()?,
+                reason: row.next()?,
+                provider_key: row.next()?,
+                created_at: row.next()?,
+            })
+        },
+    )
+}
+
+/// The caller's transactions, an administrator's all of them, newest first.
+pub fn transactions(
+    tx: &Tx,
+    actor: &Actor,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Page<Transaction>> {
+    let caller = actor.require_user()?;
+    let mut sql = Sql::new(
+        "select id, type, status, amount_minor, currency, order_id, payment_id, transaction_id, created_at
+         from transactions where 1 = 1",
+    );
+    if !actor.is_admin() {
+        sql.push(" and user_id = ").bind(caller);
+    }
+    if let Some(kind) = filter.kind {
+        sql.push(" and type = ").bind(kind);
+    }
+    if let Some(status) = filter.status {
+        sql.push(" and status = ").bind(status);
+    }
+    if let Some(order) = filter.order_id {
+        sql.push(" and order_id = ").bind(order);
+    }
+    if let Some(from) = filter.from {
+        sql.push(" and created_at >= ").bind(from);
+    }
+    if let Some(to) = filter.to {
+        sql.push(" and created_at < ").bind(to);
+    }
+    if let Some(last) = page.after::<Id<Transaction>>("transactions")? {
+        sql.push(" and id < ").bind(last);
+    }
+    sql.push(" order by id desc limit ").bind(page.rows());
+    page.page("transactions", sql.all(tx, transaction)?, |transaction| transaction.id)
+}
+
+fn transaction(row: &Row) -> Result<Transaction> {
+    let (id, kind, status) = (row.next()?, row.next()?, row.next()?);
+    let amount = Money::new(row.next()?, row.next()?);
+    Ok(Transaction {
+        id,
+        kind,
+        status,
+        amount,
+        currency: amount.currency(),
+        order_id: row.next()?,
+        payment_id: row.next()?,
+        transaction_id: row.next()?,
+        created_at: row.next()?,
+    })
+}
+
+/// Money due from or to an account that wants to be deleted.
+pub fn money_due(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
+    let due = ledger::balances(tx, &Account::Payable(user.cast()))?;
+    let owed = due.into_iter().map(|(currency, minor)| Blocker {
+        kind: "balance",
+        id: user.to_string(),
+        hint: format!(
+            "{} {currency} is owed to you: ask whoever runs this marketplace to pay it out",
+            Money::new(minor, currency)
+        ),
+    });
+    let mut blockers: Vec<Blocker> = owed.collect();
+    blockers.extend(tx.all(
+        "select t.type, t.payment_id from transactions t join payments p on p.id = t.payment_id
+         where t.user_id = $1 and t.status = 'pending' and (t.type = 'refund' or p.status = 'pending')
+         order by t.id limit 100",
+        params![user],
+        |row| {
+            let (kind, payment): (MovementKind, PaymentId) = (row.next()?, row.next()?);
+            let hint = format!(
+                "a {kind} is under way: wait until GET /payments/{payment} and its order are settled"
+            );
+            Ok(Blocker { kind: "payment", id: payment.to_string(), hint })
+        },
+    )?);
+    Ok(blockers)
+}

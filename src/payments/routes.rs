@@ -1,0 +1,205 @@
+//! The operations on payments.
+
+use serde_json::json;
+
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::form::{Form, Nothing};
+use crate::http::{Access, Answer, Begun, Call, Operation, Page, Param, RateClass, get, post};
+use crate::id::Id;
+use crate::time::Time;
+
+use super::model::{
+    Filter, MovementKind, MovementStatus, Pay, Payment, PaymentId, RequestRefund, SeenPayment, SeenRefund,
+    Status, Transaction,
+};
+use super::provider::patiently;
+use super::{
+    ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, NOT_CONFIRMABLE, ORDER_DISPUTED, ORDER_NOT_PAYABLE,
+    PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED, commands,
+    queries,
+};
+
+const EXAMPLE_ID: &str = "01990000-0000-7000-8000-000000000001";
+
+/// The table of this service.
+pub fn operations() -> Vec<Operation> {
+    let operations = vec![
+        post("/payments", pay)
+            .named("pay", "Pay an order")
+            .about("Two at once, or one retried, never charge twice: an order has one payment under way at most. A new payment replaces one that requires_action.")
+            .access(Access::Signed, "the order's buyer")
+            .rate(RateClass::Pay)
+            .body::<Pay>(json!({ "order_id": EXAMPLE_ID, "payment_method": "pm_card_visa" }))
+            .answers::<SeenPayment>(201, "The payment succeeded; the money is held until the order is completed.")
+            .answers::<SeenPayment>(202, "The payment is pending, or requires_action of the buyer.")
+            .problems(&[&PAYMENT_DECLINED, &AMOUNT_MISMATCH, &ALREADY_PAID, &PAYMENT_IN_PROGRESS, &ORDER_NOT_PAYABLE]),
+        get("/payments/transactions", list)
+            .named("listTransactions", "List movements of money")
+            .about("Every movement and every attempted charge, newest first: charges and refunds for the buyer, releases, fees and payouts for the freelancer.")
+            .access(Access::Signed, "anyone, their own; an administrator all")
+            .query(filters())
+            .paged()
+            .answers::<Page<Transaction>>(200, "A page of transactions."),
+        get("/payments/{id}", show)
+            .named("getPayment", "Read a payment")
+            .access(Access::Signed, "the order's buyer and freelancer, administrators")
+            .answers::<SeenPayment>(200, "The payment.")
+            .versioned(),
+        post("/payments/{id}/confirm", confirm)
+            .named("confirmPayment", "Confirm a payment that requires_action")
+            .access(Access::Signed, "the order's buyer")
+            .rate(RateClass::Pay)
+            .answers::<SeenPayment>(200, "The payment succeeded.")
+            .answers::<SeenPayment>(202, "The provider has not decided yet.")
+            .problems(&[&PAYMENT_DECLINED, &NOT_CONFIRMABLE, &ORDER_NOT_PAYABLE]),
+        post("/payments/{id}/refunds", refund)
+            .named("refundPayment", "Give money back")
+            .about("A full refund of an active or delivered order cancels it.")
+            .access(Access::Signed, "the order's freelancer, administrators")
+            .rate(RateClass::Refund)
+            .body::<RequestRefund>(json!({ "amount": "10.00", "reason": "One of the two drafts was not needed." }))
+            .answers::<SeenRefund>(201, "The refund; the money is reserved and on its way.")
+            .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &ORDER_DISPUTED, &PAYMENT_NOT_REFUNDABLE]),
+    ];
+    operations.into_iter().map(|operation| operation.tagged("Payments")).collect()
+}
+
+fn filters() -> Vec<Param> {
+    let words = |words: Vec<&str>| json!({ "type": "string", "enum": words });
+    let moment = || json!({ "type": "string", "format": "date-time" });
+    vec![
+        Param::new(
+            "type",
+            "Only movements of this type.",
+            words(MovementKind::ALL.iter().map(|kind| kind.as_str()).collect()),
+        ),
+        Param::new(
+            "status",
+            "Only movements that stand so.",
+            words(MovementStatus::ALL.iter().map(|status| status.as_str()).collect()),
+        ),
+        Param::new("order_id", "Only those of this order.", json!({ "type": "string", "format": "uuid" })),
+        Param::new("from", "Only from this moment on.", moment()),
+        Param::new("to", "Only before this moment.", moment()),
+    ]
+}
+
+async fn pay(call: Call<Pay>) -> Result<Answer> {
+    let limited = !call.app.rate_limits().are_off();
+    let begun = call
+        .begin(move |tx, call| commands::begin(tx, &call.actor, &call.body, call.app.provider(), limited))
+        .await?;
+    go_on(call, begun, |payment| Ok(Answer::created(payment)?.at(format!("/payments/{}", payment.id)))).await
+}
+
+async fn confirm(call: Call) -> Result<Answer> {
+    let begun = call.begin(|tx, call| commands::begin_confirmation(tx, &call.actor, call.id("id"))).await?;
+    go_on(call, begun, |payment| Answer::ok(payment)).await
+}
+
+async fn refund(call: Call<RequestRefund>) -> Result<Answer> {
+    call.write(|tx, call| {
+        let refund = commands::request_refund(tx, &call.actor, call.id("id"), &call.body)?;
+        Answer::created(&SeenRefund::from(&refund))
+    })
+    .await
+}
+
+async fn show(call: Call) -> Result<Answer> {
+    call.read(|tx, call| {
+        let payment = queries::seen(tx, &call.actor, call.id("id"))?;
+        Ok(Answer::ok(&payment.seen_by(&call.actor))?.etag(payment.version, &()))
+    })
+    .await
+}
+
+async fn list(call: Call) -> Result<Answer> {
+    call.read(|tx, call| {
+        let page = queries::transactions(tx, &call.actor, &filter(call)?, &call.page()?)?;
+        call.list(&page, page.next_cursor.as_deref())
+    })
+    .await
+}
+
+fn filter(call: &Call<Nothing>) -> Result<Filter> {
+    let moment = "a moment as RFC 3339 writes it, such as 2026-01-31T00:00:00Z";
+    Ok(Filter {
+        kind: call.query.parsed(
+            "type",
+            "one of charge, refund, release, fee, payout",
+            MovementKind::parse,
+        )?,
+        status: call.query.parsed("status", "one of pending, success, failed", MovementStatus::parse)?,
+        order_id: call.query.text("order_id").map(Id::from_wire),
+        from: call.query.parsed("from", moment, Time::parse)?,
+        to: call.query.parsed("to", moment, Time::parse)?,
+    })
+}
+
+/// What a payment that succeeded is answered with.
+type Succeeded = fn(&SeenPayment) -> Result<Answer>;
+
+/// The second and third step of a charge. They run in a task of their own: a client that hangs up does not cut them off
+/// between the provider's answer and our books.
+async fn go_on<F: Form>(call: Call<F>, begun: Begun<Payment>, succeeded: Succeeded) -> Result<Answer> {
+    match begun {
+        Begun::Replayed(answer) => Ok(answer),
+        Begun::Resumed(id) => call.finish(move |tx, call| resumed(tx, call, id, succeeded)).await,
+        Begun::Started(id) => match tokio::spawn(carry_out(call, id, succeeded)).await {
+            Ok(answer) => answer,
+            Err(failed) => Err(Error::Internal(Box::new(failed))),
+        },
+    }
+}
+
+async fn carry_out<F: Form>(call: Call<F>, id: PaymentId, succeeded: Succeeded) -> Result<Answer> {
+    let attempt = call.app.db().read(move |tx| commands::attempt(tx, id)).await?;
+    let Some(attempt) = attempt else {
+        return call.finish(move |tx, call| answer(tx, call, id, succeeded)).await;
+    };
+    let outcome = patiently(attempt.ask(call.app.provider())).await;
+    if let Err(unknown) = &outcome {
+        tracing::warn!(payment = %id, %unknown, "a payment stays pending");
+    }
+    let asked = attempt.clone();
+    let finished = call
+        .finish(move |tx, call| {
+            match &outcome {
+                Ok(outcome) => commands::apply(tx, &call.actor, &asked, outcome)?,
+                Err(_) => commands::no_answer(tx, id)?,
+            }
+            answer(tx, call, id, succeeded)
+        })
+        .await;
+    // The provider was asked, so whatever fails now is no reason to say that nothing was done: the timer asks again.
+    finished.or_else(|error| {
+        tracing::error!(payment = %id, %error, "the outcome of a payment could not be booked; it is asked for again");
+        accepted(&attempt.payment.seen_by(&call.actor))
+    })
+}
+
+/// The answer to a payment as it stands.
+fn answer<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded) -> Result<Answer> {
+    let payment = queries::payment_of(tx, id)?;
+    let seen = payment.seen_by(&call.actor);
+    match payment.status {
+        Status::Success => Ok(succeeded(&seen)?.etag(payment.version, &())),
+        Status::Failed => Answer::refusal(&commands::declined(seen)),
+        Status::Pending | Status::RequiresAction => accepted(&seen),
+    }
+}
+
+/// The answer to a request that was cut off before its answer: only what is decided is one.
+fn resumed<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded) -> Result<Answer> {
+    match queries::payment_of(tx, id)?.status {
+        Status::Pending => Err(crate::error::IDEMPOTENCY_IN_PROGRESS
+            .error("the outcome of this payment is being asked for: send it again in a second")
+            .with("payment_id", id)),
+        _ => answer(tx, call, id, succeeded),
+    }
+}
+
+fn accepted(payment: &SeenPayment) -> Result<Answer> {
+    Ok(Answer::accepted(payment)?.at(format!("/payments/{}", payment.id)))
+}
