@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::db::{Db, Wiring};
 use crate::error::Result;
 use crate::events::{Handler, Handlers, Subscribers};
@@ -13,7 +13,7 @@ use crate::http::{Authentication, Operation, RateLimits};
 use crate::payments::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{listings, notifications, orders, payments, profiles, reviews, users};
+use crate::{listings, notifications, orders, payments, profiles, reviews, test_clock, users};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -139,14 +139,31 @@ fn handlers() -> Handlers {
 
 /// Every operation of the API, in the order of the document.
 pub fn operations() -> Vec<Operation> {
-    let services = [
-        users::operations(),
-        profiles::operations(),
-        listings::operations(),
-        orders::operations(),
-        payments::operations(),
-        notifications::operations(),
-        reviews::operations(),
-    ];
-    services.into_iter().flatten().collect()
+    Service::ALL.iter().flat_map(|service| operations_of(*service)).collect()
+}
+
+/// The operations as a process with these settings answers them.
+pub fn served(config: &Config) -> Vec<Operation> {
+    let mut served = Vec::new();
+    for service in Service::ALL {
+        let here = config.services.contains(service);
+        let operations = operations_of(*service).into_iter();
+        served.extend(operations.map(|operation| if here { operation } else { operation.elsewhere() }));
+    }
+    if config.test_clock {
+        served.extend(test_clock::operations());
+    }
+    served
+}
+
+fn operations_of(service: Service) -> Vec<Operation> {
+    match service {
+        Service::Users => users::operations(),
+        Service::Profiles => profiles::operations(),
+        Service::Services => listings::operations(),
+        Service::Orders => orders::operations(),
+        Service::Payments => payments::operations(),
+        Service::Notifications => notifications::operations(),
+        Service::Reviews => reviews::operations(),
+    }
 }

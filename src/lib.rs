@@ -30,3 +30,4 @@ pub mod users;
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod test_clock;

@@ -87,6 +87,12 @@ impl Clock {
         self.ahead_micros.fetch_add(micros, Ordering::SeqCst);
     }
 
+    /// Moves every later answer to at least `ahead` of the system's time.
+    pub fn reach(&self, ahead: Duration) {
+        let micros = i64::try_from(ahead.as_micros()).unwrap_or(i64::MAX / 4);
+        self.ahead_micros.fetch_max(micros, Ordering::SeqCst);
+    }
+
     /// How far the clock was moved in all, so that a restart can move it there again.
     pub fn ahead(&self) -> Duration {
         Duration::from_micros(self.ahead_micros.load(Ordering::SeqCst).max(0).unsigned_abs())

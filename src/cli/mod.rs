@@ -1,38 +1,210 @@
-//! The commands of the program.
+//! The commands of the program: arguments in, exit code out. 0 is done, 1 failed, 2 wrong usage.
 
+mod admin;
+mod backup;
+mod doctor;
+mod flags;
+mod lock;
+mod logs;
+mod serve;
+
+use std::fmt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::app::{self, App, Parts};
-use crate::config::Config;
-use crate::error::Result;
-use crate::http::{router, server};
+use clap::{Parser, Subcommand};
 
-/// Runs the command that the arguments name.
-pub fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("guildhall: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(serve(Config::default())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("guildhall: {error}");
-            ExitCode::FAILURE
-        }
+use crate::app::{self, App, Parts};
+use crate::config::{self, Config, Given, Loaded, Mistakes};
+use crate::db::{self, MIGRATIONS};
+use crate::error::Error;
+use crate::http::printed_document;
+use crate::test_clock;
+
+use flags::Flags;
+use lock::Lock;
+
+/// The backend of a freelance marketplace in one program.
+#[derive(Parser)]
+#[command(name = "guildhall", version, after_help = AFTER_HELP)]
+struct Arguments {
+    /// The settings' file [GUILDHALL_CONFIG, else guildhall.toml in the working directory]
+    #[arg(long, global = true, value_name = "FILE", help_heading = flags::HEADING)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str =
+    "Without a command it serves. A flag beats its variable, which beats its key in guildhall.toml.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answer requests until SIGTERM or Ctrl-C
+    Serve,
+    /// Bring the database to this version
+    Migrate,
+    /// Accounts of administrators, and lost passwords
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Copy a consistent state of the database to FILE, also while serving
+    Backup { file: PathBuf },
+    /// Fill an empty data directory from a backup
+    Restore { file: PathBuf },
+    /// Print the OpenAPI document that /openapi.json serves
+    Openapi,
+    /// Say what is wrong with the settings or their surroundings, and the mend
+    Doctor,
+}
+
+/// Why a command ends without success.
+enum Failure {
+    /// 2: the settings or arguments are wrong.
+    Usage(String),
+    /// 1: it was tried.
+    Failed(String),
+}
+
+impl Failure {
+    fn new(what: impl fmt::Display) -> Self {
+        Self::Failed(what.to_string())
+    }
+
+    /// Says what was tried when it went wrong.
+    fn of<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Self {
+        move |error| Self::Failed(format!("{what}: {error}"))
     }
 }
 
-async fn serve(config: Config) -> Result<()> {
-    let app = App::open(config, Parts::default())?;
-    app.db().migrate().await?;
-    let listener = tokio::net::TcpListener::bind(app.config().listen).await?;
-    let edge = router(app.clone(), app::operations());
-    server::serve(listener, edge, server::Limits::default(), async {
-        let _ = tokio::signal::ctrl_c().await;
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed(match &error {
+            Error::Refused(refusal) => refusal.detail.to_string(),
+            Error::Invalid(wrong) => {
+                let lines = wrong
+                    .iter()
+                    .map(|field| format!("{}: {}", field.pointer.trim_start_matches('/'), field.detail));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+            other => other.to_string(),
+        })
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::Usage(mistakes.to_string())
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::of("cannot start"))
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    let (code, text) = match outcome {
+        Ok(code) => return code,
+        Err(Failure::Failed(text)) => (1, text),
+        Err(Failure::Usage(text)) => (2, text),
+    };
+    for line in text.lines() {
+        eprintln!("guildhall: {line}");
+    }
+    ExitCode::from(code)
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let command = arguments.command.unwrap_or(Command::Serve);
+    let loaded = load(arguments.config, arguments.flags);
+    if matches!(command, Command::Doctor) {
+        return Ok(doctor::doctor(loaded).await);
+    }
+    let config = loaded?.config;
+    logs::start(&config);
+    match command {
+        Command::Serve => serve::serve(config).await,
+        Command::Migrate => migrate(config).await,
+        Command::Admin(act) => admin::run(config, act).await,
+        Command::Backup { file } => backup::backup(config, &file),
+        Command::Restore { file } => backup::restore(&config, &file),
+        Command::Openapi => {
+            println!("{}", printed_document(app::served(&config), &config.public_url()));
+            Ok(())
+        }
+        Command::Doctor => Ok(()),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(file: Option<PathBuf>, flags: Flags) -> Result<Loaded, Mistakes> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let named = || environment("GUILDHALL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let directory = std::env::current_dir().unwrap_or_default();
+    config::load(&Given {
+        flags: flags.0,
+        file: file.or_else(named),
+        directory: &directory,
+        environment: &environment,
     })
-    .await?;
+}
+
+async fn migrate(config: Config) -> Result<(), Failure> {
+    let _lock = Lock::take(&config)?;
+    let app = open(config, Parts::default())?;
+    let ran = app.db().migrate().await?;
+    for name in &ran {
+        println!("applied {name}");
+    }
+    if ran.is_empty() {
+        println!("the database is at this version already");
+    }
     Ok(())
+}
+
+/// Makes the data directory, readable for its owner only.
+fn make_data_dir(config: &Config) -> Result<(), Failure> {
+    let dir = &config.data_dir;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(Failure::of(format!("cannot create the data directory {}", dir.display())))
+}
+
+fn open(config: Config, parts: Parts) -> Result<App, Failure> {
+    make_data_dir(&config)?;
+    let file = config.database_file();
+    App::open(config, parts).map_err(Failure::of(format!("cannot open {}", file.display())))
+}
+
+/// The migrations that the database lacks; all of them where there is none.
+fn pending(config: &Config) -> Result<Vec<&'static str>, Failure> {
+    let file = config.database_file();
+    if !file.exists() {
+        return Ok(MIGRATIONS.iter().map(|step| step.name).collect());
+    }
+    db::pending_migrations(&file).map_err(Failure::of(file.display()))
+}
+
+/// The application beside one that may be serving: of this version, and at its time.
+async fn open_beside(config: Config) -> Result<App, Failure> {
+    make_data_dir(&config)?;
+    let lock = match pending(&config)?.is_empty() {
+        true => None,
+        false => Some(Lock::take(&config)?),
+    };
+    let app = open(config, Parts::default())?;
+    if lock.is_some() {
+        app.db().migrate().await?;
+    }
+    if app.config().test_clock {
+        test_clock::catch_up(&app).await?;
+    }
+    Ok(app)
 }

@@ -45,6 +45,29 @@ pub(super) fn run(connection: &Connection) -> Result<Vec<&'static str>> {
             ) strict",
         )
         .map_err(Fault::from)?;
+    let mut ran = Vec::new();
+    for step in missing(connection)? {
+        apply(connection, step, &checksum(step.sql))?;
+        ran.push(step.name);
+    }
+    Ok(ran)
+}
+
+/// The names of what [`run`] would apply, and its refusals; changes nothing.
+pub(super) fn pending(connection: &Connection) -> Result<Vec<&'static str>> {
+    if connection.table_exists(None, "schema_migrations").map_err(Fault::from)? {
+        return Ok(missing(connection)?.iter().map(|step| step.name).collect());
+    }
+    let foreign = connection
+        .query_row("select exists (select 1 from sqlite_schema where type = 'table')", [], |row| row.get(0))
+        .map_err(Fault::from)?;
+    match foreign {
+        true => Err(Error::broken("it is a database of another program")),
+        false => Ok(MIGRATIONS.iter().map(|step| step.name).collect()),
+    }
+}
+
+fn missing(connection: &Connection) -> Result<Vec<&'static Migration>> {
     let applied = applied(connection)?;
     if let Some((version, _)) =
         applied.iter().find(|(version, _)| MIGRATIONS.iter().all(|step| step.version != *version))
@@ -54,21 +77,17 @@ pub(super) fn run(connection: &Connection) -> Result<Vec<&'static str>> {
             MIGRATIONS.len()
         )));
     }
-    let mut ran = Vec::new();
+    let mut missing = Vec::new();
     for step in MIGRATIONS {
-        let checksum = checksum(step.sql);
         match applied.iter().find(|(version, _)| *version == step.version) {
-            Some((_, stored)) if *stored == checksum => {}
+            Some((_, stored)) if *stored == checksum(step.sql) => {}
             Some(_) => {
                 return Err(Error::broken(format!("migration {} was altered after it ran", step.name)));
             }
-            None => {
-                apply(connection, step, &checksum)?;
-                ran.push(step.name);
-            }
+            None => missing.push(step),
         }
     }
-    Ok(ran)
+    Ok(missing)
 }
 
 fn applied(connection: &Connection) -> Result<Vec<(u32, String)>, Fault> {

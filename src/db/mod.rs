@@ -106,7 +106,7 @@ impl Db {
         self.engine.migrate().await
     }
 
-    /// Copies a consistent state to `to` while others read and write.
+    /// Copies a consistent state to `to` while others read and write. `progress` is told pages done, and of how many.
     pub fn backup(&self, to: &Path, progress: impl FnMut(u64, u64)) -> Result<()> {
         self.engine.backup(to, progress)
     }
@@ -117,9 +117,20 @@ impl Db {
     }
 }
 
-/// Copies the database in `from` to `to`, which must not exist. Both are files of the embedded engine.
-pub fn restore(from: &Path, to: &Path) -> Result<()> {
-    sqlite::restore(from, to)
+/// Copies the database in `from` to `to`, which must not exist or be empty. Both are files of the embedded engine.
+pub fn restore(from: &Path, to: &Path, progress: impl FnMut(u64, u64)) -> Result<()> {
+    sqlite::restore(from, to, progress)
+}
+
+/// The migrations that the database in `file` lacks. Looks without changing anything; an error says why the file is of
+/// no use to this version.
+pub fn pending_migrations(file: &Path) -> Result<Vec<&'static str>> {
+    sqlite::pending_migrations(file)
+}
+
+/// What the engine finds wrong with the database in `file`, which nobody else needs to have open.
+pub fn check_file(file: &Path) -> Result<Vec<String>> {
+    sqlite::check_file(file)
 }
 
 /// The embedded engine's version, for `doctor`.

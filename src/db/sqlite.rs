@@ -7,5 +7,5 @@ mod fault;
 
 pub(super) use conn::Conn;
 pub use conn::Row;
-pub(super) use engine::{Engine, restore, version};
+pub(super) use engine::{Engine, check_file, pending_migrations, restore, version};
 pub use fault::Fault;

@@ -59,6 +59,11 @@ pub fn of_subject<K>(tx: &Tx, subject: Id<K>, after: Option<EventId>, limit: i64
     )
 }
 
+/// When the last thing happened.
+pub fn newest_at(tx: &Tx) -> Result<Option<Time>> {
+    tx.first("select at from events order by id desc limit 1", params![], |row| row.next())
+}
+
 fn event(row: &Row) -> Result<Event> {
     Ok(Event {
         id: row.next()?,

@@ -34,12 +34,16 @@ pub enum Handler {
 
 /// The handlers by the kind of their timer. Filled in `app.rs`.
 #[derive(Default)]
-pub struct Handlers(HashMap<&'static str, Handler>);
+pub struct Handlers {
+    by_kind: HashMap<&'static str, Handler>,
+    /// One round at a time: whoever settles waits for what the worker has already taken.
+    round: tokio::sync::Mutex<()>,
+}
 
 impl Handlers {
     #[must_use]
     pub fn on(mut self, kind: &'static str, handler: Handler) -> Self {
-        self.0.insert(kind, handler);
+        self.by_kind.insert(kind, handler);
         self
     }
 }
@@ -83,11 +87,12 @@ pub async fn settle(app: &App) -> Result<usize> {
 
 /// One round; how many timers fired.
 async fn run_due(app: &App) -> Result<usize> {
+    let _alone = app.handlers().round.lock().await;
     let timers = app.db().read(|tx| due(tx, BATCH)).await?;
     let mut fired = 0;
     let mut outside = JoinSet::new();
     for timer in timers {
-        match app.handlers().0.get(timer.kind.as_str()).copied() {
+        match app.handlers().by_kind.get(timer.kind.as_str()).copied() {
             Some(Handler::Inside(act)) => fired += usize::from(fire_inside(app, timer, act).await),
             Some(Handler::Outside(act)) => {
                 outside.spawn(fire_outside(app.clone(), timer, act));

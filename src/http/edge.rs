@@ -34,8 +34,18 @@ impl Edge {
         let general = error::PROBLEMS.iter().copied();
         let of_services = operations.iter().flat_map(|operation| operation.problems.iter().copied());
         let problems = general.chain(of_services).map(|problem| (problem.code, problem)).collect();
-        Self { document: format!("{:#}", openapi::document(operations, public_url)), problems }
+        Self { document: print(operations, public_url), problems }
     }
+}
+
+/// The text that `/openapi.json` serves.
+pub fn printed_document(operations: Vec<Operation>, public_url: &str) -> String {
+    let operations: Vec<Arc<Operation>> = operations.into_iter().map(Arc::new).collect();
+    print(&operations, public_url)
+}
+
+fn print(operations: &[Arc<Operation>], public_url: &str) -> String {
+    format!("{:#}", openapi::document(operations, public_url))
 }
 
 /// Everything that answers, for [`super::server::serve`] and for tests.
@@ -168,14 +178,31 @@ async fn ready(State(app): State<App>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 
-/// Prometheus' text format, for loopback peers only.
+/// Prometheus' text format, for loopback peers only and where it has no address of its own. A proxy on this machine is a
+/// loopback peer that speaks for others.
 async fn metrics(State(app): State<App>, request: Request) -> Response {
     let loopback =
         request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    match app.metrics() {
-        Some(text) if loopback => {
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
-        }
-        _ => error::not_found().into_response(),
+    let for_another =
+        ["x-forwarded-for", "forwarded"].iter().any(|name| request.headers().contains_key(*name));
+    if loopback && !for_another && app.config().metrics_listen.is_none() {
+        exposition(&app)
+    } else {
+        error::not_found().into_response()
     }
+}
+
+fn exposition(app: &App) -> Response {
+    match app.metrics() {
+        Some(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        None => error::not_found().into_response(),
+    }
+}
+
+/// `/metrics` alone, for an address of its own.
+pub fn metrics_router(app: App) -> Router {
+    Router::new()
+        .route("/metrics", get(|State(app): State<App>| async move { exposition(&app) }))
+        .fallback(|| async { error::NOT_FOUND.error("this address serves /metrics only") })
+        .with_state(app)
 }

@@ -16,7 +16,7 @@ pub mod server;
 
 pub use answer::Answer;
 pub use call::{Authentication, Begun, Call};
-pub use edge::{Edge, router};
+pub use edge::{Edge, metrics_router, printed_document, router};
 pub use limits::{RateClass, RateLimits};
 pub use openapi::document;
 pub use operation::{Access, Operation, Param, delete, get, patch, post, put};

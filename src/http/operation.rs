@@ -1,13 +1,13 @@
 //! One entry per operation: the router, the API document, the rate class and the authorization test all read it.
 
 use axum::handler::Handler;
-use axum::routing::{self, MethodRouter};
+use axum::routing::{self, MethodFilter, MethodRouter};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::error::Problem;
+use crate::error::{self, Problem};
 use crate::form::Form;
 
 use super::limits::RateClass;
@@ -128,6 +128,19 @@ impl Operation {
     pub fn named(mut self, name: &'static str, summary: &'static str) -> Self {
         self.name = name;
         self.summary = summary;
+        self
+    }
+
+    /// The same operation in a process that does not serve it.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        let handler = || async {
+            error::NOT_FOUND.error(
+                "this process does not serve this operation: ask the public address, which knows who does",
+            )
+        };
+        let filter = MethodFilter::try_from(self.method.clone()).unwrap_or(MethodFilter::GET);
+        self.handler = routing::on(filter, handler);
         self
     }
 

@@ -3,6 +3,7 @@
 
 pub mod commands;
 mod model;
+pub mod operator;
 pub mod passwords;
 pub mod queries;
 mod routes;

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use rusqlite::backup::StepResult;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
@@ -28,6 +29,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CACHED_STATEMENTS: usize = 256;
 /// Pages in the log before the writer moves them into the database.
 const CHECKPOINT_PAGES: u32 = 2_000;
+/// Pages that a backup copies before it tells how far it is.
+const COPIED_AT_ONCE: i32 = 1_024;
 /// Older libraries can lose a commit when the log is reset (fixed in 3.51.3).
 const OLDEST_SAFE: i32 = 3_051_003;
 
@@ -144,31 +147,51 @@ impl Engine {
         tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(Box::new(error)))?
     }
 
-    pub fn backup(&self, to: &Path, mut progress: impl FnMut(u64, u64)) -> Result<()> {
+    pub fn backup(&self, to: &Path, progress: impl FnMut(u64, u64)) -> Result<()> {
         let source = connect(&self.file, Kind::Reader)?;
-        let mut target = Connection::open(to).map_err(Fault::from)?;
-        {
-            let copy = rusqlite::backup::Backup::new(&source, &mut target).map_err(Fault::from)?;
-            // One step: a read transaction holds the snapshot, so writers go on and never restart the copy.
-            copy.step(-1).map_err(Fault::from)?;
-            let state = copy.progress();
-            progress(
-                (state.pagecount - state.remaining).max(0).unsigned_abs().into(),
-                state.pagecount.max(0).unsigned_abs().into(),
-            );
-        }
-        target.pragma_update(None, "journal_mode", "delete").map_err(Fault::from)?;
-        target.close().map_err(|(_, error)| Fault::from(error))?;
-        Ok(std::fs::File::open(to)?.sync_all()?)
+        // An open snapshot: writers go on, and what they write does not start the copy again.
+        source.execute_batch("begin; select count(*) from sqlite_schema").map_err(Fault::from)?;
+        copy(&source, to, progress)
     }
 }
 
-pub(in crate::db) fn restore(from: &Path, to: &Path) -> Result<()> {
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(Fault::from)?;
+pub(in crate::db) fn restore(from: &Path, to: &Path, progress: impl FnMut(u64, u64)) -> Result<()> {
+    copy(&look_into(from)?, to, progress)
+}
+
+pub(in crate::db) fn pending_migrations(file: &Path) -> Result<Vec<&'static str>> {
+    migrate::pending(&look_into(file)?)
+}
+
+pub(in crate::db) fn check_file(file: &Path) -> Result<Vec<String>> {
+    Conn(&look_into(file)?).check_integrity()
+}
+
+fn look_into(file: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    Ok(connection)
+}
+
+/// The whole of `source` in a file that needs no log beside it, durable when this returns.
+fn copy(source: &Connection, to: &Path, mut progress: impl FnMut(u64, u64)) -> Result<()> {
     let mut target = Connection::open(to).map_err(Fault::from)?;
-    rusqlite::backup::Backup::new(&source, &mut target)
-        .and_then(|copy| copy.step(-1))
-        .map_err(Fault::from)?;
+    {
+        let copy = rusqlite::backup::Backup::new(source, &mut target).map_err(Fault::from)?;
+        loop {
+            let step = copy.step(COPIED_AT_ONCE).map_err(Fault::from)?;
+            let pages = |count: std::ffi::c_int| u64::try_from(count).unwrap_or(0);
+            let state = copy.progress();
+            progress(pages(state.pagecount - state.remaining), pages(state.pagecount));
+            match step {
+                StepResult::Done => break,
+                StepResult::More => {}
+                _ => return Err(Fault::Busy.into()),
+            }
+        }
+    }
+    target.pragma_update(None, "journal_mode", "delete").map_err(Fault::from)?;
     target.close().map_err(|(_, error)| Fault::from(error))?;
     Ok(std::fs::File::open(to)?.sync_all()?)
 }

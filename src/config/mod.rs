@@ -1,5 +1,8 @@
 //! One tree of settings. A flag beats an environment variable, which beats `guildhall.toml`, which beats the defaults
-//! here; an unknown key is an error.
+//! here; an unknown key is an error. `keys` names each setting once, `layers` puts it together.
+
+mod keys;
+mod layers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -8,12 +11,13 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::money::{Currency, Rate};
 
+pub use keys::{KEYS, Key, Shape};
+pub use layers::{Given, Loaded, Mistakes, Origin, load};
+
 /// How this Guildhall runs.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub data_dir: PathBuf,
-    /// `None`: the SQLite file in the data directory.
-    pub database_url: Option<String>,
     pub listen: SocketAddr,
     pub metrics_listen: Option<SocketAddr>,
     /// Where clients reach it; links in answers and mails start with it.
@@ -23,8 +27,22 @@ pub struct Config {
     pub services: Vec<Service>,
     pub no_migrate: bool,
     pub rate_limit: bool,
+    /// Whether administrators may move the clock, to see deadlines pass.
     pub test_clock: bool,
+    /// What is logged, in the words of `RUST_LOG`: `info`, `guildhall=debug,warn`.
+    pub log: String,
+    pub log_format: LogFormat,
     pub market: Market,
+}
+
+crate::words! {
+    /// For whom the log is written.
+    pub enum LogFormat {
+        /// People when they watch (standard error is a terminal), programs otherwise.
+        Auto = "auto",
+        Human = "human",
+        Json = "json",
+    }
 }
 
 /// The terms of the marketplace.
@@ -75,6 +93,12 @@ pub struct Network {
     prefix: u32,
 }
 
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
 impl std::str::FromStr for Network {
     type Err = Error;
 
@@ -91,6 +115,11 @@ impl std::str::FromStr for Network {
 }
 
 impl Network {
+    /// Whether it is every address there is.
+    pub fn is_everything(&self) -> bool {
+        self.prefix == 0
+    }
+
     pub fn contains(&self, other: IpAddr) -> bool {
         match (self.address, other.to_canonical()) {
             (IpAddr::V4(mine), IpAddr::V4(other)) => {
@@ -110,7 +139,6 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./guildhall-data"),
-            database_url: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             metrics_listen: None,
             public_url: None,
@@ -120,6 +148,8 @@ impl Default for Config {
             no_migrate: false,
             rate_limit: true,
             test_clock: false,
+            log: "info".to_owned(),
+            log_format: LogFormat::Auto,
             market: Market::default(),
         }
     }
@@ -130,6 +160,11 @@ impl Config {
     pub fn public_url(&self) -> String {
         let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
         url.trim_end_matches('/').to_owned()
+    }
+
+    /// Whether strangers can reach it.
+    pub fn is_public(&self) -> bool {
+        !self.listen.ip().to_canonical().is_loopback()
     }
 
     pub fn trusts(&self, proxy: IpAddr) -> bool {

@@ -1,0 +1,93 @@
+//! `guildhall admin`: the first administrator, and passwords that were lost. Passwords come by standard input, never as an
+//! argument that others can list.
+
+use std::io::{IsTerminal, Read, stdin};
+
+use clap::{Args, Subcommand};
+
+use super::{Failure, open_beside};
+use crate::config::Config;
+use crate::error;
+use crate::users::{commands, operator, queries};
+
+#[derive(Subcommand)]
+pub enum Admin {
+    /// Open the account of an administrator
+    Create {
+        #[arg(long)]
+        username: String,
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Give an account a new password and end its sessions
+    ResetPassword {
+        #[command(flatten)]
+        account: Named,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct Named {
+    #[arg(long)]
+    username: Option<String>,
+    #[arg(long)]
+    email: Option<String>,
+}
+
+pub async fn run(config: Config, act: Admin) -> Result<(), Failure> {
+    match act {
+        Admin::Create { username, email, .. } => create(config, &username, &email).await,
+        Admin::ResetPassword { account: Named { username: Some(name), .. }, .. } => {
+            reset(config, name, false).await
+        }
+        Admin::ResetPassword { account: Named { email, .. }, .. } => {
+            reset(config, email.unwrap_or_default(), true).await
+        }
+    }
+}
+
+async fn create(config: Config, username: &str, email: &str) -> Result<(), Failure> {
+    let password = read_password()?;
+    let app = open_beside(config).await?;
+    let new = operator::administrator(app.hasher(), username, email, &password).await?;
+    let account = app.db().write(move |tx| commands::register(tx, &new)).await?;
+    println!("{username} is an administrator with the id {}: log in with POST /users/login", account.id);
+    Ok(())
+}
+
+async fn reset(config: Config, name: String, by_email: bool) -> Result<(), Failure> {
+    let password = read_password()?;
+    let app = open_beside(config).await?;
+    let named = name.clone();
+    let account = app
+        .db()
+        .read(move |tx| {
+            queries::find(tx, operator::named(tx, &named, by_email)?)?.ok_or_else(error::not_found)
+        })
+        .await?;
+    let hash = operator::new_password(app.hasher(), &account, &password).await?;
+    app.db().write(move |tx| operator::reset_password(tx, account.id, &hash)).await?;
+    println!("{name} has a new password, and every session of the account has ended");
+    Ok(())
+}
+
+/// All of standard input without its final newline; one line where somebody types.
+fn read_password() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if stdin().is_terminal() {
+        eprintln!("Type the password and press Enter (it is shown):");
+        stdin().read_line(&mut text)
+    } else {
+        stdin().read_to_string(&mut text)
+    };
+    read.map_err(Failure::of("cannot read the password from standard input"))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}

@@ -1,0 +1,308 @@
+//! `guildhall doctor`: looks at the settings and what surrounds them, and says the mend of whatever is wrong. Changes
+//! nothing, and may run beside `serve`.
+
+use std::fmt;
+use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::{lock, pending};
+use crate::app::{App, Parts};
+use crate::config::{Config, KEYS, Loaded, Mistakes};
+use crate::db;
+use crate::events;
+use crate::http::server::Limits;
+use crate::test_clock;
+use crate::time::Time;
+use crate::users::operator;
+
+const MIB: u64 = 1_024 * 1_024;
+/// Below it the database may not survive a busy day …
+const LITTLE_SPACE: u64 = 1_024 * MIB;
+/// … and below this one not the next hour.
+const NO_SPACE: u64 = 100 * MIB;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What was found, and the mend where there is something to mend.
+#[derive(Default)]
+struct Report(Vec<(Verdict, String, String)>);
+
+impl Report {
+    fn ok(&mut self, what: impl fmt::Display) {
+        self.0.push((Verdict::Ok, what.to_string(), String::new()));
+    }
+
+    fn warn(&mut self, what: impl fmt::Display, mend: impl fmt::Display) {
+        self.0.push((Verdict::Warn, what.to_string(), mend.to_string()));
+    }
+
+    fn fail(&mut self, what: impl fmt::Display, mend: impl fmt::Display) {
+        self.0.push((Verdict::Fail, what.to_string(), mend.to_string()));
+    }
+
+    fn print(&self) -> ExitCode {
+        for (verdict, what, mend) in &self.0 {
+            let word = match verdict {
+                Verdict::Ok => "ok  ",
+                Verdict::Warn => "warn",
+                Verdict::Fail => "FAIL",
+            };
+            println!("{word}  {what}");
+            if !mend.is_empty() {
+                println!("      {mend}");
+            }
+        }
+        let failed = self.0.iter().any(|(verdict, _, _)| *verdict == Verdict::Fail);
+        if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> ExitCode {
+    let mut report = Report::default();
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(mistakes) => {
+            for mistake in mistakes.0 {
+                report.fail(mistake, "");
+            }
+            return report.print();
+        }
+    };
+    print_settings(&loaded);
+    let config = &loaded.config;
+    surplus_variables(&mut report);
+    reach(&mut report, config);
+    risks(&mut report, config);
+    report.ok(format!("SQLite {}, compiled in", db::engine_version()));
+    data_directory(&mut report, config);
+    serving(&mut report, config);
+    open_files(&mut report);
+    if system_clock(&mut report) && config.database_file().exists() {
+        database(&mut report, config).await;
+    }
+    report.print()
+}
+
+fn print_settings(loaded: &Loaded) {
+    match &loaded.file {
+        Some(file) => println!("Settings, with {}:", file.display()),
+        None => println!("Settings, without a file:"),
+    }
+    for key in KEYS {
+        println!("  {:<19} {:<40} {}", key.name, key.show(&loaded.config), loaded.origin(key));
+    }
+    println!();
+}
+
+fn surplus_variables(report: &mut Report) {
+    let known = |name: &str| name == "GUILDHALL_CONFIG" || KEYS.iter().any(|key| key.variable() == name);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("GUILDHALL_") && !known(&name) {
+            report.warn(format!("{name} is no setting"), "check its spelling, or leave it out");
+        }
+    }
+}
+
+/// How clients get here.
+fn reach(report: &mut Report, config: &Config) {
+    let url = config.public_url();
+    let secure = url.starts_with("https://");
+    if config.is_public() && config.public_url.is_none() {
+        report.warn(
+            format!("links start with {url}, where clients may not get"),
+            "set public_url to what they call, such as https://api.example.com",
+        );
+    } else if config.public_url.is_some() && !secure && !is_local(&url) {
+        report.warn(
+            format!("{url} sends passwords and tokens in clear text"),
+            "put a proxy with TLS in front and set public_url to its https address",
+        );
+    } else {
+        report.ok(format!("clients reach it at {url}"));
+    }
+    if config.trusted_proxies.iter().any(crate::config::Network::is_everything) {
+        report.fail(
+            "trusted_proxies holds every address: anybody can claim to be anybody, and rate limits mean nothing",
+            "name your proxies only, such as 10.0.0.0/8",
+        );
+    } else if secure && config.trusted_proxies.is_empty() {
+        report.warn(
+            "the proxy in front of it is not trusted: all clients share its address and its rate limit",
+            "set trusted_proxies to its address",
+        );
+    } else {
+        report.ok(format!("{} trusted proxies", config.trusted_proxies.len()));
+    }
+}
+
+fn is_local(url: &str) -> bool {
+    let host = url::Url::parse(url).ok().and_then(|url| url.host().map(|host| host.to_owned()));
+    match host {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// What is meant for trying things out.
+fn risks(report: &mut Report, config: &Config) {
+    if config.is_public() {
+        report.warn(
+            format!("the sandbox payment provider is open to other machines on {}", config.listen),
+            "listen on 127.0.0.1 unless this is a demonstration: its money is play money",
+        );
+    } else {
+        report.ok(format!(
+            "the sandbox payment provider is reached from this machine only ({})",
+            config.listen
+        ));
+    }
+    match (config.test_clock, config.is_public()) {
+        (true, true) => {
+            report.fail("the test clock is on and open to other machines", "set test_clock to false")
+        }
+        (true, false) => report.warn("the test clock is on", "set test_clock to false where orders are real"),
+        (false, _) => {}
+    }
+    if !config.rate_limit {
+        report.warn("rate limits are off", "set rate_limit to on, unless this is a load test");
+    }
+}
+
+fn data_directory(report: &mut Report, config: &Config) {
+    let dir = &config.data_dir;
+    let shown = dir.display();
+    let Ok(metadata) = std::fs::metadata(dir) else {
+        return report.ok(format!("{shown} is not there yet: serve makes it"));
+    };
+    if !metadata.is_dir() {
+        return report.fail(format!("{shown} is no directory"), "set data_dir to one");
+    }
+    let probe = dir.join(format!(".doctor-{}", std::process::id()));
+    match std::fs::write(&probe, b"probe").and_then(|()| std::fs::remove_file(&probe)) {
+        Ok(()) => report.ok(format!("{shown} can be written")),
+        Err(error) => report.fail(
+            format!("{shown} cannot be written: {error}"),
+            "give the directory to the user that runs guildhall, or choose another data_dir",
+        ),
+    }
+    if metadata.mode() & 0o007 != 0 {
+        report.warn(format!("{shown} is open to every user of this machine"), format!("chmod 700 {shown}"));
+    }
+    match rustix::fs::statvfs(dir) {
+        Ok(volume) => {
+            let free = volume.f_bavail.saturating_mul(volume.f_frsize);
+            let said = format!("{} MiB are free in {shown}", free / MIB);
+            match free {
+                0..NO_SPACE => report.fail(said, "make room: the database cannot grow"),
+                NO_SPACE..LITTLE_SPACE => {
+                    report.warn(said, "make room soon: backups and the log need it too")
+                }
+                _ => report.ok(said),
+            }
+        }
+        Err(error) => report.warn(format!("the free space in {shown} is unknown: {error}"), "look with df"),
+    }
+}
+
+/// Whether one serves, or could.
+fn serving(report: &mut Report, config: &Config) {
+    if let Some(holder) = lock::held_by(config) {
+        return report.ok(format!("a guildhall uses the data directory{holder}"));
+    }
+    for address in [Some(config.listen), config.metrics_listen].into_iter().flatten() {
+        match TcpListener::bind(address) {
+            Ok(_) => report.ok(format!("{address} is free")),
+            Err(error) => report.fail(
+                format!("{address} cannot be listened on: {error}"),
+                "stop what listens there, or set listen (metrics_listen) to another address",
+            ),
+        }
+    }
+}
+
+fn open_files(report: &mut Report) {
+    let wanted = Limits::default().max_connections as u64 + 64;
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(limit) if limit < wanted => report.warn(
+            format!("{limit} open files are allowed: connections beyond that wait"),
+            format!("raise it to {wanted}, with `ulimit -n` or LimitNOFILE="),
+        ),
+        _ => report.ok("enough open files are allowed"),
+    }
+}
+
+/// Ids and deadlines come from it.
+fn system_clock(report: &mut Report) -> bool {
+    let now = crate::time::Clock::default().now();
+    let plausible = |text: &str| Time::parse(text).map(Time::as_micros).unwrap_or_default();
+    let range = plausible("2026-01-01T00:00:00Z")..plausible("2100-01-01T00:00:00Z");
+    let sane = range.contains(&now.as_micros());
+    match sane {
+        true => report.ok(format!("the clock says {now}")),
+        false => {
+            report.fail(format!("the clock says {now}"), "set the system's clock, and keep it set with NTP")
+        }
+    }
+    sane
+}
+
+async fn database(report: &mut Report, config: &Config) {
+    match pending(config) {
+        Err(super::Failure::Failed(why) | super::Failure::Usage(why)) => {
+            return report.fail(why, "use the guildhall that made it, or restore a backup");
+        }
+        Ok(lacking) if !lacking.is_empty() => {
+            return report.warn(
+                format!("the database lacks {} migrations: {}", lacking.len(), lacking.join(", ")),
+                "run `guildhall migrate`, or let serve do it",
+            );
+        }
+        Ok(_) => report.ok(format!("the database is at schema version {}", db::MIGRATIONS.len())),
+    }
+    let looked = look_into(config).await;
+    let (newest, ahead, has_administrator) = match looked {
+        Ok(found) => found,
+        Err(error) => {
+            return report.fail(format!("the database cannot be read: {error}"), "restore a backup");
+        }
+    };
+    if ahead > Duration::ZERO && !config.test_clock {
+        report.warn(
+            format!("the test clock of this database is {} days ahead, and off", ahead.as_secs() / 86_400),
+            "start with an empty data directory where orders are real",
+        );
+    }
+    let now =
+        crate::time::Clock::default().now().plus(if config.test_clock { ahead } else { Duration::ZERO });
+    if let Some(at) = newest.filter(|at| at.since(now) > Duration::from_secs(60)) {
+        report.warn(
+            format!("the newest event is from {at}, and it is {now}"),
+            "set the system's clock, and keep it set with NTP",
+        );
+    }
+    match has_administrator {
+        true => report.ok("there is an administrator"),
+        false => report.warn(
+            "there is no administrator: nobody can settle disputes",
+            "run `guildhall admin create --username NAME --email EMAIL --password-stdin`",
+        ),
+    }
+}
+
+async fn look_into(config: &Config) -> crate::error::Result<(Option<Time>, Duration, bool)> {
+    let app = App::open(config.clone(), Parts::default())?;
+    let ahead = test_clock::ahead(&app).await?;
+    let (newest, has_administrator) =
+        app.db().read(|tx| Ok((events::newest_at(tx)?, operator::has_administrator(tx)?))).await?;
+    Ok((newest, ahead, has_administrator))
+}

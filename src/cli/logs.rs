@@ -1,0 +1,26 @@
+//! The log on standard error: for people on a terminal, JSON lines otherwise.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, LogFormat};
+
+/// Whether people read along.
+pub fn is_human(config: &Config) -> bool {
+    match config.log_format {
+        LogFormat::Auto => stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    }
+}
+
+/// Starts logging. A second call in one process changes nothing.
+pub fn start(config: &Config) {
+    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let _ = match is_human(config) {
+        true => log.with_ansi(stderr().is_terminal()).with_target(false).try_init(),
+        false => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+    };
+}

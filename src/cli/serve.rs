@@ -1,0 +1,164 @@
+//! `guildhall serve`: from the lock on the data directory to the last answer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Failure, Lock, logs, open, pending};
+use crate::app::{self, App, Parts};
+use crate::config::Config;
+use crate::events;
+use crate::http::server::{self, Limits};
+use crate::http::{metrics_router, router};
+use crate::test_clock;
+use crate::users::operator;
+
+const REQUEST_SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const COMMIT_JOBS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+/// How often recorded samples are folded into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// How long the worker may take to finish what it has begun.
+const WORKER_DRAIN: Duration = Duration::from_secs(10);
+
+pub async fn serve(mut config: Config) -> Result<(), Failure> {
+    let _lock = Lock::take(&config)?;
+    refuse_old_schema(&config)?;
+    let listener = bind(&mut config.listen, "listen").await?;
+    let metrics_listener = match &mut config.metrics_listen {
+        Some(address) => Some(bind(address, "metrics-listen").await?),
+        None => None,
+    };
+    let metrics = record_metrics().map_err(Failure::of("cannot record metrics"))?;
+    let app = open(config, Parts { metrics: Some(metrics), ..Parts::default() })?;
+    for name in app.db().migrate().await? {
+        tracing::info!(name, "migrated");
+    }
+    if app.config().test_clock {
+        test_clock::catch_up(&app).await?;
+    }
+    let stop = stop_on_signal(app.clone()).map_err(Failure::of("cannot listen to signals"))?;
+    let worker = tokio::spawn(events::run_worker(app.clone(), stopped(stop.clone())));
+    let metrics_server = metrics_listener.map(|listener| {
+        let edge = metrics_router(app.clone());
+        tokio::spawn(server::serve(listener, edge, Limits::default(), stopped(stop.clone())))
+    });
+    announce(&app).await?;
+    let edge = router(app.clone(), app::served(app.config()));
+    server::serve(listener, edge, Limits::default(), stopped(stop))
+        .await
+        .map_err(Failure::of("cannot serve"))?;
+    if tokio::time::timeout(WORKER_DRAIN, worker).await.is_err() {
+        tracing::warn!(
+            "the worker did not finish in time: what it had taken is tried again at the next start"
+        );
+    }
+    if let Some(server) = metrics_server {
+        server.abort();
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// With `no_migrate` the schema must be there already.
+fn refuse_old_schema(config: &Config) -> Result<(), Failure> {
+    let lacking = pending(config)?;
+    if config.no_migrate && !lacking.is_empty() {
+        let names = lacking.join(", ");
+        return Err(Failure::new(format!(
+            "the database lacks {names}: run `guildhall migrate`, or leave out no_migrate"
+        )));
+    }
+    Ok(())
+}
+
+/// Listens, and notes the port that the system chose where 0 was asked for.
+async fn bind(address: &mut SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
+    let asked = *address;
+    let failed =
+        |error| Failure::new(format!("cannot listen on {asked}: {error}; choose another with --{setting}"));
+    let listener = TcpListener::bind(asked).await.map_err(failed)?;
+    *address = listener.local_addr().map_err(failed)?;
+    Ok(listener)
+}
+
+fn record_metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("http_request_seconds".to_owned()), REQUEST_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("db_commit_jobs".to_owned()), COMMIT_JOBS)?
+        .install_recorder()?;
+    let kept = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            kept.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// Becomes true at SIGTERM or Ctrl-C, once readiness says no.
+fn stop_on_signal(app: App) -> std::io::Result<watch::Receiver<bool>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (tell, told) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        app.start_draining();
+        tell.send_replace(true);
+        tracing::info!("draining: running requests finish, no more are taken");
+    });
+    Ok(told)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // The sender goes only after it has sent, so an error means the same.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+/// Says where it listens and what to do next.
+async fn announce(app: &App) -> Result<(), Failure> {
+    let config = app.config();
+    let address = format!("http://{}", config.listen);
+    let metrics = config.metrics_listen.map(|address| format!("http://{address}/metrics"));
+    let has_administrator = app.db().read(operator::has_administrator).await?;
+    tracing::info!(address, metrics, data_dir = %config.data_dir.display(), has_administrator, "listening");
+    if logs::is_human(config) {
+        eprintln!("{}", welcome(config, &address, metrics.as_deref(), has_administrator));
+    }
+    if config.is_public() {
+        tracing::warn!(
+            "THE SANDBOX PAYMENT PROVIDER IS OPEN TO OTHER MACHINES: orders are paid with play money. Listen on 127.0.0.1 unless this is a demonstration"
+        );
+    }
+    if config.test_clock {
+        tracing::warn!("the test clock is on: administrators can move time forward, and it never goes back");
+    }
+    Ok(())
+}
+
+fn welcome(config: &Config, address: &str, metrics: Option<&str>, has_administrator: bool) -> String {
+    let mut text = format!(
+        "\n  Guildhall {} is open: {address}\n  Reference:  {address}/docs\n  Data:       {}\n",
+        env!("CARGO_PKG_VERSION"),
+        config.data_dir.display()
+    );
+    if let Some(metrics) = metrics {
+        text.push_str(&format!("  Metrics:    {metrics}\n"));
+    }
+    if !has_administrator {
+        text.push_str(&format!(
+            "\n  Nobody administrates yet. In another terminal:\n    guildhall admin create --data-dir {} --username NAME --email NAME@EXAMPLE.COM --password-stdin\n",
+            config.data_dir.display()
+        ));
+    }
+    text.push_str("\n  Ctrl-C stops it.\n");
+    text
+}

@@ -1,0 +1,348 @@
+//! Every setting by name, each in one place: its key in the file, and with it `GUILDHALL_<KEY>` and `--<key>`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::{Config, LogFormat, Service};
+use crate::money::{Currency, Rate};
+
+const HOUR_S: u64 = 3_600;
+const DAY_S: u64 = 24 * HOUR_S;
+
+/// One setting.
+pub struct Key {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// What to write; completes “… is not usable: write”.
+    pub mend: &'static str,
+    pub shape: Shape,
+    /// `None` when the text is no such value.
+    pub(super) set: fn(&mut Config, &str) -> Option<()>,
+    pub(super) show: fn(&Config) -> String,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    One,
+    /// Several, separated by commas; a list in the file.
+    List,
+    /// `true` or `false`; the bare flag means `true`.
+    Switch,
+}
+
+impl Key {
+    /// `data-dir` of `--data-dir`.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    pub fn variable(&self) -> String {
+        format!("GUILDHALL_{}", self.name.to_uppercase())
+    }
+
+    /// Its value in `config`, as it would be written.
+    pub fn show(&self, config: &Config) -> String {
+        (self.show)(config)
+    }
+}
+
+/// Every setting, in the order they are shown.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "data_dir",
+        about: "Where the database lies",
+        mend: "a directory",
+        shape: Shape::One,
+        set: |config, text| {
+            config.data_dir = PathBuf::from(text);
+            Some(())
+        },
+        show: |config| config.data_dir.display().to_string(),
+    },
+    Key {
+        name: "database_url",
+        about: "The embedded database in the data directory is the only one of this version",
+        mend: "nothing, for this version has the embedded database only: leave `database_url` out and set `data_dir`",
+        shape: Shape::One,
+        set: |_, _| None,
+        show: |config| format!("embedded: {}", config.database_file().display()),
+    },
+    Key {
+        name: "listen",
+        about: "Where the API answers",
+        mend: "an address and a port, such as 127.0.0.1:8080",
+        shape: Shape::One,
+        set: |config, text| {
+            config.listen = address(text)?;
+            Some(())
+        },
+        show: |config| config.listen.to_string(),
+    },
+    Key {
+        name: "metrics_listen",
+        about: "Where /metrics answers, instead of to loopback peers of the API",
+        mend: "an address and a port, such as 127.0.0.1:9090",
+        shape: Shape::One,
+        set: |config, text| {
+            config.metrics_listen = Some(address(text)?);
+            Some(())
+        },
+        show: |config| config.metrics_listen.map_or(String::new(), |address| address.to_string()),
+    },
+    Key {
+        name: "public_url",
+        about: "Where clients reach it; links start with it",
+        mend: "an http or https URL without credentials, query or fragment, such as https://api.example.com",
+        shape: Shape::One,
+        set: |config, text| {
+            config.public_url = Some(web_url(text)?);
+            Some(())
+        },
+        show: Config::public_url,
+    },
+    Key {
+        name: "cors_origins",
+        about: "Web sites whose scripts may call it",
+        mend: "exact origins such as https://app.example.com, without path and without `*`",
+        shape: Shape::List,
+        set: |config, text| {
+            config.cors_origins = list(text, origin)?;
+            Some(())
+        },
+        show: |config| config.cors_origins.join(","),
+    },
+    Key {
+        name: "trusted_proxies",
+        about: "Proxies whose X-Forwarded-For is believed",
+        mend: "addresses or CIDR blocks, such as 10.0.0.0/8 or 192.0.2.1",
+        shape: Shape::List,
+        set: |config, text| {
+            config.trusted_proxies = list(text, |text| text.parse().ok())?;
+            Some(())
+        },
+        show: |config| joined(&config.trusted_proxies),
+    },
+    Key {
+        name: "services",
+        about: "The services that this process answers for",
+        mend: "some of users,profiles,services,orders,payments,notifications,reviews",
+        shape: Shape::List,
+        set: |config, text| {
+            let services = list(text, Service::parse)?;
+            config.services = services;
+            (!config.services.is_empty()).then_some(())
+        },
+        show: |config| joined(&config.services),
+    },
+    Key {
+        name: "no_migrate",
+        about: "Start only on a database of this version, and leave `guildhall migrate` to you",
+        mend: "true or false",
+        shape: Shape::Switch,
+        set: |config, text| {
+            config.no_migrate = switch(text)?;
+            Some(())
+        },
+        show: |config| config.no_migrate.to_string(),
+    },
+    Key {
+        name: "rate_limit",
+        about: "off lifts every rate limit, for load tests",
+        mend: "on or off",
+        shape: Shape::One,
+        set: |config, text| {
+            config.rate_limit = switch(text)?;
+            Some(())
+        },
+        show: |config| if config.rate_limit { "on".to_owned() } else { "off".to_owned() },
+    },
+    Key {
+        name: "test_clock",
+        about: "Let administrators move the clock with POST /test/clock; never where money is real",
+        mend: "true or false",
+        shape: Shape::Switch,
+        set: |config, text| {
+            config.test_clock = switch(text)?;
+            Some(())
+        },
+        show: |config| config.test_clock.to_string(),
+    },
+    Key {
+        name: "currency",
+        about: "The currency of listings that name none",
+        mend: "an ISO 4217 code, such as USD",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.currency = Currency::parse(text)?;
+            Some(())
+        },
+        show: |config| config.market.currency.to_string(),
+    },
+    Key {
+        name: "fee_percent",
+        about: "What the house keeps of a released amount",
+        mend: "a share from 0 to 100 with at most two decimals, such as 10 or 7.5",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.fee = percent(text)?;
+            Some(())
+        },
+        show: |config| in_percent(config.market.fee),
+    },
+    Key {
+        name: "pay_within_hours",
+        about: "An order that is not paid within it is cancelled",
+        mend: "whole hours from 1 to 8760",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.pay_within = whole(text, 1, 8_760, HOUR_S)?;
+            Some(())
+        },
+        show: |config| (config.market.pay_within.as_secs() / HOUR_S).to_string(),
+    },
+    Key {
+        name: "review_within_days",
+        about: "A delivery that is not answered within it is accepted",
+        mend: "whole days from 1 to 365",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.review_within = whole(text, 1, 365, DAY_S)?;
+            Some(())
+        },
+        show: |config| (config.market.review_within.as_secs() / DAY_S).to_string(),
+    },
+    Key {
+        name: "late_after_hours",
+        about: "A buyer may cancel an order that is late by more",
+        mend: "whole hours from 0 to 8760",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.late_after = whole(text, 0, 8_760, HOUR_S)?;
+            Some(())
+        },
+        show: |config| (config.market.late_after.as_secs() / HOUR_S).to_string(),
+    },
+    Key {
+        name: "log",
+        about: "What is logged, as in RUST_LOG",
+        mend: "a level or a filter, such as info or guildhall=debug,warn",
+        shape: Shape::One,
+        set: |config, text| {
+            text.parse::<tracing_subscriber::filter::EnvFilter>().ok()?;
+            config.log = text.to_owned();
+            Some(())
+        },
+        show: |config| config.log.clone(),
+    },
+    Key {
+        name: "log_format",
+        about: "human, json, or auto: human on a terminal",
+        mend: "auto, human or json",
+        shape: Shape::One,
+        set: |config, text| {
+            config.log_format = LogFormat::parse(text)?;
+            Some(())
+        },
+        show: |config| config.log_format.to_string(),
+    },
+];
+
+fn address(text: &str) -> Option<SocketAddr> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    numeric.as_deref().unwrap_or(text).parse().ok()
+}
+
+fn web_url(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    (plain && url.fragment().is_none()).then(|| url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn origin(text: &str) -> Option<String> {
+    let url = web_url(text)?;
+    let exact = Url::parse(&url).ok()?.origin().ascii_serialization();
+    (exact == url).then_some(exact)
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text {
+        "true" | "on" | "yes" | "1" => Some(true),
+        "false" | "off" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(parse).collect()
+}
+
+fn joined(values: &[impl ToString]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn whole(text: &str, least: u64, most: u64, unit_s: u64) -> Option<Duration> {
+    let number: u64 = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    (least..=most).contains(&number).then(|| Duration::from_secs(number * unit_s))
+}
+
+/// `7.5` is 750 basis points: read as text, never as a float.
+fn percent(text: &str) -> Option<Rate> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || whole.len() > 3 || fraction.len() > 2 {
+        return None;
+    }
+    Rate::from_basis_points(format!("{whole}{fraction:0<2}").parse().ok()?)
+}
+
+fn in_percent(rate: Rate) -> String {
+    let points = rate.basis_points();
+    let text = format!("{}.{:02}", points / 100, points % 100);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_exact() {
+        let points = |text: &str| percent(text).map(Rate::basis_points);
+        assert_eq!(points("10"), Some(1_000));
+        assert_eq!(points("7.5"), Some(750));
+        assert_eq!(points("12.34"), Some(1_234));
+        assert_eq!(points("100"), Some(10_000));
+        for bad in ["100.01", "-1", "7,5", "1e1", "", ".5", "5.", "0.125", "ten"] {
+            assert_eq!(points(bad), None, "{bad}");
+        }
+        assert_eq!(in_percent(Rate::from_basis_points(750).expect("a share")), "7.5");
+        assert_eq!(in_percent(Rate::from_basis_points(1_000).expect("a share")), "10");
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        assert_eq!(origin("https://app.example.com").as_deref(), Some("https://app.example.com"));
+        assert_eq!(origin("http://localhost:3000").as_deref(), Some("http://localhost:3000"));
+        for bad in ["*", "https://app.example.com/shop", "app.example.com", "https://*", "null"] {
+            assert_eq!(origin(bad), None, "{bad}");
+        }
+    }
+
+    /// What is shown can be written back, so `doctor` prints a file that works.
+    #[test]
+    fn defaults_are_shown_as_they_are_written() {
+        let defaults = Config::default();
+        for key in KEYS.iter().filter(|key| key.name != "database_url") {
+            let shown = key.show(&defaults);
+            if !shown.is_empty() {
+                let mut config = Config::default();
+                assert_eq!((key.set)(&mut config, &shown), Some(()), "{}", key.name);
+                assert_eq!(key.show(&config), shown);
+            }
+        }
+    }
+}
