@@ -31,12 +31,24 @@ impl Words {
     pub fn in_title(&self) -> String {
         format!("title : ({})", self.anywhere())
     }
+
+    /// Matches rows that hold every word, but not all of them in the title.
+    pub fn beside_title(&self) -> String {
+        format!("({}) NOT title : ({})", self.anywhere(), self.anywhere())
+    }
 }
 
-/// A condition on `column` (the listing's `search_key`) that the bound words match; `placeholder` is `$n`.
-pub fn matches(column: &str, placeholder: &str) -> String {
-    format!("{column} in (select rowid from service_search where service_search match {placeholder})")
-}
+/// Walks the index as `f` and the listing of each entry as `s`; ordered by [`NEWEST`] it stops where the limit says.
+pub const WALK: &str = "service_search f cross join services s on s.search_key = f.rowid";
+
+/// The column of [`WALK`] that grows with each new listing.
+pub const NEWEST: &str = "f.rowid";
+
+/// The condition of [`WALK`] that the bound words match; their placeholder follows.
+pub const MATCHES: &str = "service_search match ";
+
+/// The search keys that the bound words match; their placeholder and `)` follow.
+pub const MATCHING_KEYS: &str = "(select rowid from service_search where service_search match ";
 
 /// Puts a listing's words into the index, in the transaction that writes the listing.
 pub fn index(tx: &Tx, search_key: i64, title: &str, tags: &str, description: &str) -> Result<()> {

@@ -4,6 +4,7 @@ pub mod commands;
 mod model;
 mod queries;
 mod routes;
+mod search;
 
 use crate::actor::UserId;
 use crate::db::Tx;
