@@ -5,6 +5,7 @@ use crate::id::Id;
 use crate::words;
 
 /// The kind of a user's id; the account itself belongs to `users/`.
+#[derive(Debug)]
 pub enum UserKind {}
 pub type UserId = Id<UserKind>;
 

@@ -111,12 +111,12 @@ fn wiring(config: &Config) -> Wiring {
     Wiring::default()
         .with(config.market.clone())
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
-        .with(Subscribers(vec![payments::follow_order]))
+        .with(Subscribers(vec![payments::follow_order, notifications::on_event]))
         .with(users::Hooks {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
             buying: vec![orders::needed_to_buy],
             selling: vec![listings::needed_to_sell, orders::needed_to_sell],
-            deleted: vec![listings::archive_all_of],
+            deleted: vec![listings::archive_all_of, notifications::forget],
             suspended: vec![listings::seller_suspended],
         })
         .with(orders::Hooks {

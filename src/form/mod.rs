@@ -53,7 +53,12 @@ pub trait Form: Sized + Send + Sync + 'static {
                 (field.name.to_owned(), schema)
             })
             .collect();
-        let mut schema = json!({ "type": "object", "description": Self::ABOUT, "properties": properties });
+        let mut schema = json!({
+            "type": "object",
+            "description": Self::ABOUT,
+            "properties": properties,
+            "additionalProperties": false
+        });
         if !required.is_empty() {
             schema["required"] = json!(required);
         }

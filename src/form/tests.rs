@@ -1,3 +1,5 @@
+//! Forms read as clients write them.
+
 use serde_json::json;
 
 use super::*;

@@ -63,11 +63,20 @@ impl<L: TextLimits> Field for Text<L> {
     }
 
     fn schema() -> Value {
-        let mut schema = json!({ "type": "string", "maxLength": L::MAX });
-        if L::MIN > 0 {
-            schema["minLength"] = json!(L::MIN);
+        // The same characters as `forbidden`.
+        let bad = match L::MULTILINE {
+            true => r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069",
+            false => r"\u0000-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069",
+        };
+        match L::MIN {
+            0 => json!({ "type": "string", "maxLength": L::MAX, "pattern": format!("^[^{bad}]*$") }),
+            min => json!({
+                "type": "string",
+                "minLength": min,
+                "maxLength": L::MAX,
+                "pattern": format!(r"^[^{bad}]*[^\s{bad}][^{bad}]*$")
+            }),
         }
-        schema
     }
 
     fn expected() -> String {

@@ -99,10 +99,7 @@ impl<F: Form> FromRequest<App> for Call<F> {
         };
         let body = parse_body::<F>(&bytes)?;
         let query = Query::parse(parts.uri.query(), &operation)?;
-        let key = match (&parts.method, operation.access) {
-            (&Method::POST, Access::Anyone | Access::Signed) => idempotency_key(&parts, &bytes)?,
-            _ => None,
-        };
+        let key = if operation.takes_key() { idempotency_key(&parts, &bytes)? } else { None };
         let path =
             RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| error::not_found())?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

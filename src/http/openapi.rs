@@ -1,12 +1,13 @@
 //! The OpenAPI 3.1 document, written from the table that serves.
 
+mod responses;
+
 use std::sync::Arc;
 
+use http::Method;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-
-use crate::error::{self, Problem};
 
 use super::operation::{Access, Operation};
 
@@ -19,21 +20,19 @@ pub fn document(operations: &[Arc<Operation>], public_url: &str) -> Value {
     settings.meta_schema = None;
     let mut generator = settings.into_generator();
     let mut paths: Map<String, Value> = Map::new();
-    let mut forms: Map<String, Value> = Map::new();
+    let mut schemas: Map<String, Value> = Map::new();
     let mut tags: Vec<&str> = Vec::new();
     for operation in operations {
         if !tags.contains(&operation.tag) {
             tags.push(operation.tag);
         }
         if let Some(body) = &operation.body {
-            forms.insert(body.name.to_owned(), (body.schema)());
+            schemas.insert(body.name.to_owned(), (body.schema)());
         }
-        let described = describe(operation, &mut generator);
         let path = paths.entry(operation.path.to_owned()).or_insert_with(|| json!({}));
-        path[operation.method.as_str().to_lowercase()] = described;
+        path[operation.method.as_str().to_lowercase()] = describe(operation, &mut generator);
     }
-    let mut schemas = forms;
-    schemas.insert("Problem".to_owned(), problem_schema());
+    schemas.insert("Problem".to_owned(), responses::problem_schema());
     schemas.extend(generator.take_definitions(true));
     json!({
         "openapi": "3.1.0",
@@ -52,30 +51,13 @@ pub fn document(operations: &[Arc<Operation>], public_url: &str) -> Value {
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "The access_token of POST /users/login." }
             },
+            "headers": responses::headers(),
             "schemas": schemas
         }
     })
 }
 
 fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
-    let mut responses: Map<String, Value> = Map::new();
-    for answer in &operation.answers {
-        let mut response = json!({ "description": answer.about });
-        if let Some(schema) = answer.schema {
-            response["content"] = json!({ "application/json": { "schema": schema(generator) } });
-        }
-        if operation.versioned && answer.status == 200 {
-            response["headers"] = json!({ "ETag": { "description": "Its version, for If-Match and If-None-Match.", "schema": { "type": "string" } } });
-        }
-        responses.insert(answer.status.to_string(), response);
-    }
-    if operation.versioned && operation.method == http::Method::GET {
-        responses
-            .insert("304".to_owned(), json!({ "description": "Unchanged since the ETag in If-None-Match." }));
-    }
-    for (status, problems) in refusals(operation) {
-        responses.insert(status.to_string(), refusal(&problems));
-    }
     let mut described = json!({
         "operationId": operation.name,
         "tags": [operation.tag],
@@ -87,7 +69,7 @@ fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
             Access::Unseen => json!([]),
         },
         "parameters": parameters(operation),
-        "responses": responses
+        "responses": responses::responses(operation, generator)
     });
     if !operation.about.is_empty() {
         described["description"] = json!(operation.about);
@@ -104,69 +86,18 @@ fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     described
 }
 
-/// Every refusal that the operation can answer, by status: its own, and what its shape brings along.
-fn refusals(operation: &Operation) -> std::collections::BTreeMap<u16, Vec<&'static Problem>> {
-    use http::Method;
-    let writes = operation.method != Method::GET;
-    let mut all: Vec<&'static Problem> =
-        vec![&error::TOO_MANY_REQUESTS, &error::INTERNAL, &error::OVERLOADED, &error::STORAGE_UNAVAILABLE];
-    if operation.access != Access::Unseen {
-        all.extend([&error::UNAUTHENTICATED, &error::INVALID_TOKEN, &error::TOKEN_EXPIRED]);
-    }
-    all.push(&error::INVALID_PARAMETER);
-    if operation.query.iter().any(|param| param.name == "cursor") {
-        all.push(&error::INVALID_CURSOR);
-    }
-    if writes {
-        all.extend([
-            &error::INVALID_REQUEST,
-            &error::REQUEST_TIMEOUT,
-            &error::BODY_TOO_LARGE,
-            &error::UNSUPPORTED_MEDIA_TYPE,
-            &error::VALIDATION_FAILED,
-        ]);
-    }
-    if operation.path.contains('{') {
-        all.push(&error::NOT_FOUND);
-    }
-    if operation.versioned && writes {
-        all.push(&error::STALE_VERSION);
-    }
-    if operation.method == Method::POST && operation.access != Access::Unseen {
-        all.extend([
-            &error::INVALID_IDEMPOTENCY_KEY,
-            &error::IDEMPOTENCY_KEY_REUSED,
-            &error::IDEMPOTENCY_IN_PROGRESS,
-        ]);
-    }
-    all.extend(operation.problems.iter().copied());
-    let mut by_status: std::collections::BTreeMap<u16, Vec<&'static Problem>> =
-        std::collections::BTreeMap::new();
-    for problem in all {
-        let same = by_status.entry(problem.status).or_default();
-        if !same.contains(&problem) {
-            same.push(problem);
-        }
-    }
-    by_status
-}
-
-fn refusal(problems: &[&'static Problem]) -> Value {
-    let lines: Vec<String> =
-        problems.iter().map(|problem| format!("- `{}`: {}", problem.code, problem.title)).collect();
-    json!({
-        "description": lines.join("\n"),
-        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } }
-    })
-}
-
 fn parameters(operation: &Operation) -> Vec<Value> {
     let in_path = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = in_path
         .map(|name| {
-            let user = name == "userId" || operation.path.starts_with("/users/");
-            let about = if user { "An id, or `me` for yourself." } else { "An id." };
-            json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": "string" } })
+            let (about, schema) = match name == "userId" || operation.path.starts_with("/users/") {
+                true => (
+                    "An id, or `me` for yourself.",
+                    json!({ "anyOf": [{ "type": "string", "format": "uuid" }, { "const": "me" }] }),
+                ),
+                false => ("An id.", json!({ "type": "string", "format": "uuid" })),
+            };
+            json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
         })
         .collect();
     parameters.extend(operation.query.iter().map(|param| {
@@ -177,7 +108,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         json!({ "name": param.name, "in": "query", "description": param.about, "schema": schema })
     }));
     let header = |name: &str, about: &str| json!({ "name": name, "in": "header", "description": about, "schema": { "type": "string" } });
-    if operation.method == http::Method::POST && operation.access != Access::Unseen {
+    if operation.takes_key() {
         let mut key = header(
             "Idempotency-Key",
             "Send the request again with the same key to get the first answer again.",
@@ -188,7 +119,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     }
     if operation.versioned {
         match operation.method {
-            http::Method::GET => {
+            Method::GET => {
                 parameters.push(header("If-None-Match", "The ETag that you have: 304 when it is still true."))
             }
             _ => parameters
@@ -196,33 +127,4 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         }
     }
     parameters
-}
-
-fn problem_schema() -> Value {
-    json!({
-        "type": "object",
-        "description": "RFC 9457. Further members stand beside these where an operation says so.",
-        "required": ["type", "title", "status", "detail", "code", "request_id"],
-        "properties": {
-            "type": { "type": "string", "format": "uri-reference", "examples": ["/problems/not_found"] },
-            "title": { "type": "string" },
-            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
-            "detail": { "type": "string", "description": "What happened, and the mend." },
-            "code": { "type": "string", "description": "Fixed for programs to act on." },
-            "request_id": { "type": "string", "format": "uuid" },
-            "errors": {
-                "type": "array",
-                "description": "Every wrong field (only with `validation_failed`).",
-                "items": {
-                    "type": "object",
-                    "required": ["pointer", "code", "detail"],
-                    "properties": {
-                        "pointer": { "type": "string", "format": "json-pointer" },
-                        "code": { "type": "string" },
-                        "detail": { "type": "string" }
-                    }
-                }
-            }
-        }
-    })
 }

@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::error::{self, Problem};
-use crate::form::Form;
+use crate::error::{self, Problem, Result};
+use crate::form::{Form, Unchecked};
 
 use super::limits::RateClass;
 
@@ -50,6 +50,8 @@ pub struct BodySpec {
     pub schema: fn() -> Value,
     pub example: Value,
     pub required: bool,
+    /// Whether the form takes a body.
+    pub check: fn(&Value) -> Result<()>,
 }
 
 /// A success that an operation answers.
@@ -78,6 +80,8 @@ pub struct Operation {
     pub problems: Vec<&'static Problem>,
     /// A single resource: `ETag`, and conditional requests.
     pub versioned: bool,
+    /// Its 201 says where the new thing is read.
+    pub located: bool,
     pub(super) handler: MethodRouter<App>,
 }
 
@@ -97,6 +101,7 @@ fn operation(method: Method, path: &'static str, handler: MethodRouter<App>) -> 
         answers: Vec::new(),
         problems: Vec::new(),
         versioned: false,
+        located: false,
         handler,
     }
 }
@@ -196,7 +201,8 @@ impl Operation {
     #[must_use]
     pub fn body<F: Form>(mut self, example: Value) -> Self {
         let required = F::fields().iter().any(|field| field.required);
-        self.body = Some(BodySpec { name: F::NAME, schema: F::schema, example, required });
+        let check: fn(&Value) -> Result<()> = |body| Unchecked::<F>::from(body.clone()).check().map(drop);
+        self.body = Some(BodySpec { name: F::NAME, schema: F::schema, example, required, check });
         self
     }
 
@@ -224,5 +230,21 @@ impl Operation {
     pub fn versioned(mut self) -> Self {
         self.versioned = true;
         self
+    }
+
+    /// Its 201 carries a `Location`.
+    #[must_use]
+    pub fn located(mut self) -> Self {
+        self.located = true;
+        self
+    }
+
+    /// Whether it honours an Idempotency-Key: every POST whose caller can be known.
+    pub(super) fn takes_key(&self) -> bool {
+        self.method == Method::POST && self.access != Access::Unseen
+    }
+
+    pub(super) fn is_paged(&self) -> bool {
+        self.query.iter().any(|param| param.name == "cursor")
     }
 }

@@ -1,8 +1,13 @@
-//! The inbox: what people are told, once per event, and what they write to each other.
+//! The inbox: what people are told, once per event, and what they write to each other. A row names nobody in its text:
+//! who did it is looked up when it is read, so that a deleted account leaves no name behind.
 
-use crate::http::Operation;
+pub mod commands;
+mod model;
+pub mod queries;
+mod reactions;
+mod routes;
 
-/// The table of this service.
-pub fn operations() -> Vec<Operation> {
-    Vec::new()
-}
+pub use commands::forget;
+pub use model::{Inbox, Notification, NotificationId};
+pub use reactions::{on_event, recipients};
+pub use routes::operations;

@@ -18,6 +18,7 @@ pub fn operations() -> Vec<Operation> {
             .rate(RateClass::Register)
             .body::<Register>(json!({ "username": "ada", "email": "ada@example.com", "password": "quiet copper lantern", "role": "buyer" }))
             .answers::<SeenAccount>(201, "The account, as its owner sees it.")
+            .located()
             .problems(&[&EMAIL_TAKEN, &USERNAME_TAKEN]),
         post("/users/login", login)
             .named("login", "Log in")

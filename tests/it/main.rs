@@ -4,11 +4,15 @@
 
 mod support;
 
+mod authz;
+mod bad_input;
 mod edge;
 mod listings;
 mod notifications;
+mod openapi;
 mod orders;
 mod payments;
 mod profiles;
 mod reviews;
+mod tidy;
 mod users;

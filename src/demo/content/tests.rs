@@ -1,3 +1,5 @@
+//! The words of the demo keep the limits of the API.
+
 use std::collections::HashSet;
 
 use rand::SeedableRng;

@@ -2,6 +2,7 @@
 
 mod app;
 mod cast;
+mod finished;
 mod listings;
 mod orders;
 mod reply;

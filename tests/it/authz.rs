@@ -1,0 +1,282 @@
+//! Who may do what: every operation × {nobody, buyer, seller, admin, stranger}, each cell in a world of its own. A route
+//! without its row fails the suite.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Person, TestApp};
+
+/// The five who try, in the order of the columns: the order's buyer, its seller, an administrator, and a stranger who
+/// may both buy and sell.
+const CAST: [&str; 5] = ["nobody", "buyer", "seller", "admin", "stranger"];
+
+/// How far the order between buyer and seller has come.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub enum Story {
+    /// Accounts, a listing and a draft.
+    Offered,
+    Ordered,
+    /// The charge waits for the buyer's confirmation.
+    Unconfirmed,
+    Paid,
+    Completed,
+    Reviewed,
+}
+
+pub struct Row {
+    pub method: &'static str,
+    /// The path of the operation, as the table of operations has it.
+    pub path: &'static str,
+    pub story: Story,
+    /// The path that is really asked, with names of the world in braces.
+    pub target: &'static str,
+    pub body: Value,
+    pub expected: [u16; 5],
+}
+
+fn row(
+    method: &'static str,
+    path: &'static str,
+    story: Story,
+    target: &'static str,
+    body: Value,
+    expected: [u16; 5],
+) -> Row {
+    Row { method, path, story, target, body, expected }
+}
+
+#[rustfmt::skip]
+pub fn table() -> Vec<Row> {
+    use Story::*;
+    let none = || Value::Null;
+    let reason = || json!({ "reason": "a complaint" });
+    let renamed = || json!({ "username": "renamed" });
+    let register = json!({ "username": "newcomer", "email": "newcomer@example.com", "password": "quiet copper lantern" });
+    let item = || json!({ "title": "A shop front" });
+    vec![
+        row("POST", "/users/register", Offered, "/users/register", register, [201, 201, 201, 201, 201]),
+        row("POST", "/users/login", Offered, "/users/login", json!({ "username": "buyer", "password": "quiet copper lantern" }), [200, 200, 200, 200, 200]),
+        row("POST", "/users/refresh", Offered, "/users/refresh", json!({ "refresh_token": "{refresh}" }), [200, 200, 200, 200, 200]),
+        row("POST", "/users/logout", Offered, "/users/logout", none(), [401, 204, 204, 204, 204]),
+        row("GET", "/users/{id}", Offered, "/users/{buyer}", none(), [200, 200, 200, 200, 200]),
+        row("PUT", "/users/{id}", Offered, "/users/{buyer}", renamed(), [401, 200, 403, 403, 403]),
+        row("PATCH", "/users/{id}", Offered, "/users/{buyer}", renamed(), [401, 200, 403, 403, 403]),
+        row("DELETE", "/users/{id}", Offered, "/users/{buyer}", none(), [401, 204, 403, 403, 403]),
+        row("GET", "/users", Offered, "/users", none(), [401, 403, 403, 200, 403]),
+        row("POST", "/users/{id}/suspend", Offered, "/users/{bystander}/suspend", reason(), [401, 403, 403, 200, 403]),
+        row("POST", "/users/{id}/reinstate", Offered, "/users/{bystander}/reinstate", reason(), [401, 403, 403, 200, 403]),
+
+        row("GET", "/profiles/{userId}", Offered, "/profiles/{seller}", none(), [200, 200, 200, 200, 200]),
+        row("PUT", "/profiles/{userId}", Offered, "/profiles/{seller}", json!({ "bio": "Signs." }), [401, 403, 200, 403, 403]),
+        row("PATCH", "/profiles/{userId}", Offered, "/profiles/{seller}", json!({ "bio": "Signs." }), [401, 403, 200, 403, 403]),
+        row("POST", "/profiles/{userId}/portfolio", Offered, "/profiles/{seller}/portfolio", item(), [401, 403, 201, 403, 403]),
+        row("PUT", "/profiles/{userId}/portfolio/{itemId}", Offered, "/profiles/{seller}/portfolio/{item}", item(), [401, 403, 200, 403, 403]),
+        row("PATCH", "/profiles/{userId}/portfolio/{itemId}", Offered, "/profiles/{seller}/portfolio/{item}", item(), [401, 403, 200, 403, 403]),
+        row("DELETE", "/profiles/{userId}/portfolio/{itemId}", Offered, "/profiles/{seller}/portfolio/{item}", none(), [401, 403, 204, 403, 403]),
+
+        row("POST", "/services", Offered, "/services", listing("A second sign"), [401, 403, 201, 403, 201]),
+        row("GET", "/services/{id}", Offered, "/services/{listing}", none(), [200, 200, 200, 200, 200]),
+        row("GET", "/services/{id}", Offered, "/services/{draft}", none(), [404, 404, 200, 200, 404]),
+        row("PUT", "/services/{id}", Offered, "/services/{listing}", json!({ "title": "A better sign" }), [401, 403, 200, 403, 403]),
+        row("PATCH", "/services/{id}", Offered, "/services/{draft}", json!({ "title": "A better sign" }), [401, 404, 200, 403, 404]),
+        row("DELETE", "/services/{id}", Offered, "/services/{listing}", none(), [401, 403, 204, 204, 403]),
+        row("GET", "/services", Offered, "/services?status=published", none(), [200, 200, 200, 200, 200]),
+
+        row("POST", "/orders", Offered, "/orders", json!({ "service_id": "{listing}" }), [401, 201, 403, 403, 201]),
+        row("GET", "/orders/{id}", Ordered, "/orders/{order}", none(), [401, 200, 200, 200, 404]),
+        row("PUT", "/orders/{id}", Ordered, "/orders/{order}", json!({ "status": "cancelled" }), [401, 200, 200, 409, 404]),
+        row("PUT", "/orders/{id}", Paid, "/orders/{order}", json!({ "status": "delivered" }), [401, 403, 200, 403, 404]),
+        row("PUT", "/orders/{id}", Paid, "/orders/{order}", json!({ "status": "completed" }), [401, 200, 403, 409, 404]),
+        row("PUT", "/orders/{id}", Paid, "/orders/{order}", json!({ "status": "disputed" }), [401, 200, 200, 403, 404]),
+        row("PATCH", "/orders/{id}", Ordered, "/orders/{order}", json!({ "requirements": "In blue." }), [401, 200, 403, 403, 404]),
+        row("DELETE", "/orders/{id}", Ordered, "/orders/{order}", none(), [401, 200, 200, 409, 404]),
+        row("DELETE", "/orders/{id}", Paid, "/orders/{order}", none(), [401, 409, 200, 200, 404]),
+        row("GET", "/orders", Ordered, "/orders", none(), [401, 200, 200, 200, 200]),
+        row("GET", "/orders/{id}/timeline", Ordered, "/orders/{order}/timeline", none(), [401, 200, 200, 200, 404]),
+
+        row("POST", "/payments", Ordered, "/payments", json!({ "order_id": "{order}", "payment_method": "pm_card_visa" }), [401, 201, 403, 403, 404]),
+        row("GET", "/payments/{id}", Paid, "/payments/{payment}", none(), [401, 200, 200, 200, 404]),
+        row("GET", "/payments/transactions", Paid, "/payments/transactions", none(), [401, 200, 200, 200, 200]),
+        row("POST", "/payments/{id}/confirm", Unconfirmed, "/payments/{payment}/confirm", none(), [401, 200, 403, 403, 404]),
+        row("POST", "/payments/{id}/refunds", Paid, "/payments/{payment}/refunds", json!({ "reason": "Agreed." }), [401, 403, 201, 201, 404]),
+
+        row("POST", "/notifications", Ordered, "/notifications", json!({ "user_id": "{seller}", "message": "Hello" }), [401, 201, 403, 201, 403]),
+        row("GET", "/notifications/{userId}", Ordered, "/notifications/{seller}", none(), [401, 404, 200, 404, 404]),
+        row("PUT", "/notifications/{userId}/{id}", Ordered, "/notifications/{seller}/{notification}", json!({ "read": true }), [401, 404, 200, 404, 404]),
+        row("PATCH", "/notifications/{userId}/{id}", Ordered, "/notifications/{seller}/{notification}", json!({ "read": true }), [401, 404, 200, 404, 404]),
+        row("POST", "/notifications/{userId}/read-all", Ordered, "/notifications/{seller}/read-all", none(), [401, 404, 200, 404, 404]),
+
+        row("POST", "/reviews", Completed, "/reviews", json!({ "service_id": "{listing}", "rating": 5 }), [401, 201, 403, 403, 403]),
+        row("POST", "/reviews", Completed, "/reviews", json!({ "order_id": "{order}", "rating": 5 }), [401, 201, 403, 403, 404]),
+        row("GET", "/reviews/{serviceId}", Reviewed, "/reviews/{listing}", none(), [200, 200, 200, 200, 200]),
+        row("GET", "/reviews/user/{userId}", Reviewed, "/reviews/user/{buyer}", none(), [200, 200, 200, 200, 200]),
+        row("POST", "/reviews/{id}/hide", Reviewed, "/reviews/{review}/hide", reason(), [401, 403, 403, 200, 403]),
+    ]
+}
+
+fn listing(title: &str) -> Value {
+    json!({ "title": title, "description": "Painted by hand.", "category": "Design", "price": "80.00" })
+}
+
+/// The five people, what is between them, and the names that a row may use.
+pub struct World {
+    pub app: TestApp,
+    pub cast: [Option<Person>; 5],
+    names: Vec<(&'static str, String)>,
+}
+
+impl World {
+    pub async fn at(story: Story) -> Self {
+        let app = TestApp::new().await;
+        let (buyer, seller, admin, stranger) =
+            (app.buyer().await, app.seller().await, app.admin().await, app.stranger().await);
+        let bystander = app.person("bystander", "both").await;
+        let mut names = vec![
+            ("{buyer}", buyer.id.clone()),
+            ("{seller}", seller.id.clone()),
+            ("{bystander}", bystander.id),
+            ("{refresh}", bystander.refresh_token),
+        ];
+        let item = app
+            .post("/profiles/me/portfolio", &seller, json!({ "title": "A door" }))
+            .await
+            .expect(201)
+            .json();
+        names.push(("{item}", text(&item["id"])));
+        let mut offer = listing("A painted sign");
+        let offered = app.post("/services", &seller, offer.clone()).await.expect(201).json();
+        names.push(("{listing}", text(&offered["id"])));
+        offer["status"] = json!("draft");
+        let draft = app.post("/services", &seller, offer).await.expect(201).json();
+        names.push(("{draft}", text(&draft["id"])));
+        if story >= Story::Ordered {
+            let order =
+                app.post("/orders", &buyer, json!({ "service_id": offered["id"] })).await.expect(201).json();
+            names.push(("{order}", text(&order["id"])));
+            let inbox = app.get("/notifications/me", &seller).await.expect(200).json();
+            names.push(("{notification}", text(&inbox["data"][0]["id"])));
+            names.extend(Self::payment(&app, &buyer, &seller, &order, story).await);
+        }
+        Self { app, cast: [None, Some(buyer), Some(seller), Some(admin), Some(stranger)], names }
+    }
+
+    async fn payment(
+        app: &TestApp,
+        buyer: &Person,
+        seller: &Person,
+        order: &Value,
+        story: Story,
+    ) -> Vec<(&'static str, String)> {
+        let mut names = Vec::new();
+        let path = format!("/orders/{}", text(&order["id"]));
+        let pay = |method: &str| json!({ "order_id": order["id"], "payment_method": method });
+        match story {
+            Story::Offered | Story::Ordered => return names,
+            Story::Unconfirmed => {
+                let payment = app
+                    .post("/payments", buyer, pay("pm_card_authenticationRequired"))
+                    .await
+                    .expect(202)
+                    .json();
+                names.push(("{payment}", text(&payment["id"])));
+            }
+            Story::Paid | Story::Completed | Story::Reviewed => {
+                let payment = app.post("/payments", buyer, pay("pm_card_visa")).await.expect(201).json();
+                names.push(("{payment}", text(&payment["id"])));
+            }
+        }
+        if story >= Story::Completed {
+            app.put(&path, seller, json!({ "status": "delivered" })).await.expect(200);
+            app.put(&path, buyer, json!({ "status": "completed" })).await.expect(200);
+        }
+        if story >= Story::Reviewed {
+            let review = app
+                .post("/reviews", buyer, json!({ "order_id": order["id"], "rating": 4 }))
+                .await
+                .expect(201)
+                .json();
+            names.push(("{review}", text(&review["id"])));
+        }
+        names
+    }
+
+    pub fn named(&self, template: &str) -> String {
+        self.names.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value))
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Tries every cell of the rows whose path begins with `part`; what differs from the table.
+async fn check(part: &str) {
+    let mut wrong = Vec::new();
+    for row in table().into_iter().filter(|row| row.path.starts_with(part)) {
+        for (column, expected) in row.expected.into_iter().enumerate() {
+            let world = World::at(row.story).await;
+            let body = match &row.body {
+                Value::Null => None,
+                body => Some(serde_json::from_str(&world.named(&body.to_string())).unwrap()),
+            };
+            let reply =
+                world.app.send(row.method, &world.named(row.target), world.cast[column].as_ref(), body).await;
+            if reply.status != expected {
+                let answer = String::from_utf8_lossy(&reply.bytes).into_owned();
+                wrong.push(format!(
+                    "{} {} by {}: expected {expected}, got {} {answer}",
+                    row.method, row.target, CAST[column], reply.status
+                ));
+            }
+            world.app.settle().await;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_operation_has_its_row() {
+    let rows: BTreeSet<(String, String)> =
+        table().iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
+    let operations: BTreeSet<(String, String)> = guildhall::app::operations()
+        .iter()
+        .map(|operation| (operation.method.to_string(), operation.path.to_owned()))
+        .collect();
+    assert_eq!(rows, operations, "left: rows of the authorization table; right: operations");
+}
+
+#[tokio::test]
+async fn users() {
+    check("/users").await;
+}
+
+#[tokio::test]
+async fn profiles() {
+    check("/profiles").await;
+}
+
+#[tokio::test]
+async fn services() {
+    check("/services").await;
+}
+
+#[tokio::test]
+async fn orders() {
+    check("/orders").await;
+}
+
+#[tokio::test]
+async fn payments() {
+    check("/payments").await;
+}
+
+#[tokio::test]
+async fn notifications() {
+    check("/notifications").await;
+}
+
+#[tokio::test]
+async fn reviews() {
+    check("/reviews").await;
+}
