@@ -32,6 +32,11 @@ impl TestApp {
 
     /// With other settings than the default ones; limits are off unless they are turned on.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::made_of(Parts { password_cost: Cost::CHEAP, ..Parts::default() }, configure).await
+    }
+
+    /// With other parts, a provider for instance.
+    pub async fn made_of(parts: Parts, configure: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config {
             data_dir: dir.path().to_owned(),
@@ -40,7 +45,6 @@ impl TestApp {
             ..Config::default()
         };
         configure(&mut config);
-        let parts = Parts { password_cost: Cost::CHEAP, ..Parts::default() };
         let app = App::open(config, parts).unwrap();
         app.db().migrate().await.unwrap();
         Self { router: router(app.clone(), app::operations()), app, _dir: dir }

@@ -5,10 +5,12 @@ mod cast;
 mod finished;
 mod listings;
 mod orders;
+mod payments;
 mod reply;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
 pub use orders::{Cast, order_path};
+pub use payments::{Trouble, Troubles};
 pub use reply::Reply;

@@ -1,0 +1,138 @@
+//! Calls to the provider whose outcome nobody knows: they end by asking.
+
+use std::time::Duration;
+
+use guildhall::form::Unchecked;
+use guildhall::payments;
+use serde_json::json;
+
+use super::{ordered, path_of};
+use crate::support::{TestApp, Trouble, Troubles};
+
+/// Longer than any pause between a few questions.
+const A_WHILE: Duration = Duration::from_secs(120);
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_and_charges_once() {
+    for trouble in [Trouble::BeforeItHappens, Trouble::AfterItHappened] {
+        let troubles = Troubles::default();
+        let app = troubles.app().await;
+        let (buyer, _, order) = ordered(&app).await;
+        troubles.add(trouble);
+        let unknown = app.pay(&buyer, &order, "pm_card_visa").await.expect(202).json();
+        assert_eq!(unknown["status"], "pending");
+        app.pay(&buyer, &order, "pm_card_visa").await.problem(409, "payment_in_progress");
+        troubles.add(trouble);
+        app.advance(Duration::from_secs(1)).await;
+        assert_eq!(app.payment(&buyer, &unknown).await["status"], "pending", "{trouble:?}");
+        app.advance(Duration::from_secs(2)).await;
+        assert_eq!(app.payment(&buyer, &unknown).await["status"], "success", "{trouble:?}");
+        assert_eq!((app.charges().await, app.escrow(&order).await), (1, 4990));
+        app.audit().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_decline_is_found_out_and_frees_the_order() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, _, order) = ordered(&app).await;
+    troubles.add(Trouble::AfterItHappened);
+    let unknown = app.pay(&buyer, &order, "pm_card_visa_chargeDeclined").await.expect(202).json();
+    app.advance(A_WHILE).await;
+    assert_eq!(app.payment(&buyer, &unknown).await["failure"], "card_declined");
+    app.pay(&buyer, &order, "pm_card_visa").await.expect(201);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_lost_confirmation_is_confirmed_again_never_replaced() {
+    for trouble in [Trouble::BeforeItHappens, Trouble::AfterItHappened] {
+        let troubles = Troubles::default();
+        let app = troubles.app().await;
+        let (buyer, _, order) = ordered(&app).await;
+        let waiting = app.pay(&buyer, &order, "pm_card_authenticationRequired").await.expect(202).json();
+        troubles.add(trouble);
+        let confirm = format!("{}/confirm", path_of(&waiting));
+        assert_eq!(app.post(&confirm, &buyer, None).await.expect(202).json()["status"], "pending");
+        app.pay(&buyer, &order, "pm_card_visa").await.problem(409, "payment_in_progress");
+        app.advance(A_WHILE).await;
+        assert_eq!(app.payment(&buyer, &waiting).await["status"], "success");
+        assert_eq!(app.charges().await, 1);
+        app.audit().await;
+    }
+}
+
+/// The program dies after the attempt was recorded, before the provider was asked.
+#[tokio::test]
+async fn a_crash_before_the_call_ends_by_asking() {
+    let app = TestApp::new().await;
+    let (buyer, _, order) = ordered(&app).await;
+    let body = json!({ "order_id": order["id"], "payment_method": "pm_card_visa" });
+    let token = buyer.token.clone();
+    let sandbox = app.app.clone();
+    app.app
+        .db()
+        .write(move |tx| {
+            let actor = guildhall::users::authenticate(tx, &token)?;
+            payments::begin(tx, &actor, &Unchecked::from(body.clone()), sandbox.provider(), false)
+        })
+        .await
+        .unwrap();
+    assert_eq!(app.charges().await, 0);
+    app.pay(&buyer, &order, "pm_card_visa").await.problem(409, "payment_in_progress");
+    app.advance(A_WHILE).await;
+    assert_eq!(app.order(&buyer, &order).await["status"], "active");
+    assert_eq!(app.charges().await, 1);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_lost_refund_is_sent_again_and_gives_back_once() {
+    for trouble in [Trouble::BeforeItHappens, Trouble::AfterItHappened] {
+        let troubles = Troubles::default();
+        let app = troubles.app().await;
+        let (buyer, seller) = (app.buyer().await, app.seller().await);
+        let (order, payment) = app.paid(&buyer, &seller).await;
+        troubles.add(trouble);
+        app.refund(&seller, &payment, Some("9.90")).await.expect(201);
+        app.settle().await;
+        let reserved = format!("refunds:{}", order["id"].as_str().unwrap());
+        assert_eq!(app.balance(&reserved).await, 990, "{trouble:?}");
+        app.advance(A_WHILE).await;
+        assert_eq!((app.balance(&reserved).await, app.given_back().await), (0, 990));
+        app.audit().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_refund_returns_to_escrow_while_the_order_is_open() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (order, payment) = app.paid(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.refund(&seller, &payment, Some("9.90")).await.expect(201);
+    app.settle().await;
+    assert_eq!(app.escrow(&order).await, 4990);
+    assert_eq!(app.payment(&buyer, &payment).await["refunded_amount"], "0.00");
+    let refunds = app.get("/payments/transactions?type=refund", &buyer).await.json();
+    assert_eq!(refunds["data"][0]["status"], "failed");
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_refused_refund_of_a_cancelled_order_stays_owed() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (order, payment) = app.paid(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.move_order(&seller, &order, "cancelled").await.expect(200);
+    app.settle().await;
+    assert_eq!(app.balance(&format!("refunds:{}", order["id"].as_str().unwrap())).await, 4990);
+    app.advance(A_WHILE).await;
+    assert_eq!(app.given_back().await, 4990);
+    assert_eq!(app.payment(&buyer, &payment).await["refunded_amount"], "49.90");
+    app.audit().await;
+}

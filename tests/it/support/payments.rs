@@ -1,0 +1,305 @@
+//! What the people of the tests pay, a provider that misbehaves, and an auditor of the books.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use guildhall::app::Parts;
+use guildhall::db::Db;
+use guildhall::error::Result;
+use guildhall::params;
+use guildhall::payments::{
+    Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, Unknown,
+};
+use guildhall::users::passwords::Cost;
+use serde_json::{Value, json};
+
+use super::{Person, Reply, TestApp};
+
+impl TestApp {
+    /// An order of the buyer for a new listing of the seller: 49.90 USD, pending.
+    pub async fn pending_order(&self, buyer: &Person, seller: &Person) -> Value {
+        self.pending_order_with(buyer, seller, json!({})).await
+    }
+
+    /// The same for a listing with other fields.
+    pub async fn pending_order_with(&self, buyer: &Person, seller: &Person, listing: Value) -> Value {
+        let listing = self.listing_with(seller, listing).await;
+        self.post("/orders", buyer, json!({ "service_id": listing["id"] })).await.expect(201).json()
+    }
+
+    /// POST /payments with a method.
+    pub async fn pay(&self, buyer: &Person, order: &Value, method: &str) -> Reply {
+        let body = json!({ "order_id": order["id"], "payment_method": method });
+        self.post("/payments", buyer, body).await
+    }
+
+    /// An active order and its payment.
+    pub async fn paid(&self, buyer: &Person, seller: &Person) -> (Value, Value) {
+        let order = self.pending_order(buyer, seller).await;
+        let payment = self.pay(buyer, &order, "pm_card_visa").await.expect(201).json();
+        (self.order(buyer, &order).await, payment)
+    }
+
+    /// An active order.
+    pub async fn paid_order(&self, buyer: &Person, seller: &Person) -> Value {
+        self.paid(buyer, seller).await.0
+    }
+
+    /// A completed order: paid, delivered, accepted.
+    pub async fn completed_order(&self, buyer: &Person, seller: &Person) -> Value {
+        let order = self.paid_order(buyer, seller).await;
+        self.move_order(seller, &order, "delivered").await.expect(200);
+        self.move_order(buyer, &order, "completed").await.expect(200).json()
+    }
+
+    /// The order as it is now.
+    pub async fn order(&self, by: &Person, order: &Value) -> Value {
+        self.get(&format!("/orders/{}", text(&order["id"])), by).await.expect(200).json()
+    }
+
+    pub async fn move_order(&self, by: &Person, order: &Value, status: &str) -> Reply {
+        self.put(&format!("/orders/{}", text(&order["id"])), by, json!({ "status": status })).await
+    }
+
+    /// POST /payments/{id}/refunds.
+    pub async fn refund(&self, by: &Person, payment: &Value, amount: Option<&str>) -> Reply {
+        let mut body = json!({ "reason": "agreed upon" });
+        if let Some(amount) = amount {
+            body["amount"] = json!(amount);
+        }
+        self.post(&format!("/payments/{}/refunds", text(&payment["id"])), by, body).await
+    }
+
+    /// The payment as it is now.
+    pub async fn payment(&self, by: &Person, payment: &Value) -> Value {
+        self.get(&format!("/payments/{}", text(&payment["id"])), by).await.expect(200).json()
+    }
+
+    /// A balance of the ledger, in minor units.
+    pub async fn balance(&self, account: &str) -> i64 {
+        let account = account.to_owned();
+        let sum = "select coalesce(sum(amount_minor), 0) from ledger_lines where account = $1";
+        self.number(sum, account).await
+    }
+
+    /// What escrow holds of an order, in minor units.
+    pub async fn escrow(&self, order: &Value) -> i64 {
+        self.balance(&format!("escrow:{}", text(&order["id"]))).await
+    }
+
+    /// The charges that succeeded in the provider's own books.
+    pub async fn charges(&self) -> i64 {
+        self.number("select count(*) from sandbox_charges where status = $1", "succeeded".to_owned()).await
+    }
+
+    /// What the provider's own books say was given back, in minor units.
+    pub async fn given_back(&self) -> i64 {
+        self.number(
+            "select coalesce(sum(amount_minor), 0) from sandbox_refunds where id <> $1",
+            String::new(),
+        )
+        .await
+    }
+
+    async fn number(&self, sql: &'static str, param: String) -> i64 {
+        self.app.db().read(move |tx| tx.one(sql, params![param], |row| row.next())).await.unwrap()
+    }
+
+    /// Runs what is due, then checks that our books keep their rules and agree with the provider's; for when no outcome
+    /// is open.
+    pub async fn audit(&self) {
+        self.settle().await;
+        self.keeps_its_rules().await;
+        self.keeps(AGREEMENT).await;
+    }
+
+    /// Checks the rules that hold at any moment.
+    pub async fn keeps_its_rules(&self) {
+        self.keeps(RULES).await;
+    }
+
+    async fn keeps(&self, rules: &'static [(&'static str, &'static str)]) {
+        let wrong = self.app.db().read(move |tx| broken(tx, rules)).await.unwrap();
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+}
+
+/// Each rule as a query for what breaks it.
+const RULES: &[(&str, &str)] = &[
+    (
+        "a journal does not sum to zero",
+        "select hex(journal_id) from ledger_lines group by journal_id, currency having sum(amount_minor) <> 0",
+    ),
+    (
+        "somebody's money is below zero",
+        "select account from ledger_lines where account not in ('provider', 'fees')
+         group by account, currency having sum(amount_minor) < 0",
+    ),
+    (
+        "an order was charged more than once",
+        "select hex(order_id) from ledger_journals where kind = 'charge' group by order_id having count(*) > 1",
+    ),
+    (
+        "a payment's refunds do not sum to what it says",
+        "select hex(id) from payments p where refunded_minor <>
+         (select coalesce(sum(amount_minor), 0) from refunds where payment_id = p.id and status <> 'failed')",
+    ),
+    (
+        "the parts do not sum to the whole",
+        "select hex(p.id) from payments p where status = 'success' and amount_minor <> refunded_minor
+         + (select coalesce(sum(l.amount_minor), 0) from ledger_journals j join ledger_lines l on l.journal_id = j.id
+            where j.order_id = p.order_id and (l.account like 'escrow:%' or l.account like 'payable:%' or l.account = 'fees'))",
+    ),
+    (
+        "a closed order holds money",
+        "select hex(o.id) from orders o join ledger_journals j on j.order_id = o.id
+         join ledger_lines l on l.journal_id = j.id
+         where o.status in ('completed', 'cancelled') and l.account like 'escrow:%'
+         group by o.id having sum(l.amount_minor) <> 0",
+    ),
+    (
+        "a cancelled order kept its buyer's money",
+        "select hex(o.id) from orders o join payments p on p.order_id = o.id
+         where o.status = 'cancelled' and p.status = 'success' and p.refunded_minor <> p.amount_minor",
+    ),
+    (
+        "an order that was begun is not paid",
+        "select hex(o.id) from orders o where o.status not in ('pending', 'cancelled')
+         and (select count(*) from payments p where p.order_id = o.id and p.status = 'success'
+              and p.amount_minor = o.amount_minor and p.currency = o.currency) <> 1",
+    ),
+    (
+        "a transaction does not stand as its cause",
+        "select hex(t.id) from transactions t join payments p on p.id = t.cause_id where t.type = 'charge' and t.status <>
+         case p.status when 'success' then 'success' when 'failed' then 'failed' else 'pending' end
+         union all
+         select hex(t.id) from transactions t join refunds r on r.id = t.cause_id where t.type = 'refund' and t.status <> r.status",
+    ),
+];
+
+/// What our books and the provider's must agree on once every outcome is known.
+const AGREEMENT: &[(&str, &str)] = &[
+    (
+        "the provider's charges are not ours",
+        "select 'difference' from (select 1) where
+         (select coalesce(sum(amount_minor), 0) from sandbox_charges where status = 'succeeded')
+         <> (select coalesce(sum(amount_minor), 0) from payments where status = 'success')",
+    ),
+    (
+        "the provider's refunds are not ours",
+        "select 'difference' from (select 1) where
+         (select coalesce(sum(amount_minor), 0) from sandbox_refunds)
+         <> (select coalesce(sum(amount_minor), 0) from refunds where status = 'success')",
+    ),
+    (
+        "what the provider owes us is not charges less refunds",
+        "select 'difference' from (select 1) where
+         (select coalesce(sum(amount_minor), 0) from sandbox_charges where status = 'succeeded')
+         - (select coalesce(sum(amount_minor), 0) from sandbox_refunds)
+         <> (select coalesce(-sum(amount_minor), 0) from ledger_lines where account = 'provider')",
+    ),
+];
+
+fn broken(tx: &guildhall::db::Tx, rules: &[(&str, &str)]) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for (rule, sql) in rules {
+        wrong.extend(tx.all(sql, params![], |row| Ok(format!("{rule}: {}", row.next::<String>()?)))?);
+    }
+    Ok(wrong)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// What goes wrong with one call to the provider.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Trouble {
+    /// The connection breaks before the provider hears of it.
+    BeforeItHappens,
+    /// It happens, and the answer is lost.
+    AfterItHappened,
+    /// A refund is refused.
+    Refused,
+}
+
+/// What will go wrong, call by call; then all is well.
+#[derive(Clone, Default)]
+pub struct Troubles(Arc<Mutex<VecDeque<Trouble>>>);
+
+impl Troubles {
+    pub fn add(&self, trouble: Trouble) {
+        self.0.lock().unwrap().push_back(trouble);
+    }
+
+    /// The line is good again.
+    pub fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    fn next(&self) -> Option<Trouble> {
+        self.0.lock().unwrap().pop_front()
+    }
+
+    /// An application whose provider is the sandbox behind a bad line.
+    pub async fn app(&self) -> TestApp {
+        let troubles = self.clone();
+        let make = move |db: &Db| -> Arc<dyn Provider> {
+            Arc::new(Unreliable { sandbox: Sandbox::new(db.clone()), troubles })
+        };
+        let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+        TestApp::made_of(parts, |_| {}).await
+    }
+}
+
+struct Unreliable {
+    sandbox: Sandbox,
+    troubles: Troubles,
+}
+
+impl Unreliable {
+    fn troubled<'a, T: Send + 'a>(
+        &self,
+        answering: Answering<'a, T>,
+        refused: impl FnOnce() -> Result<T, Unknown> + Send + 'a,
+    ) -> Answering<'a, T> {
+        let lost = || Unknown("connection reset by peer".to_owned());
+        match self.troubles.next() {
+            None => answering,
+            Some(Trouble::BeforeItHappens) => Box::pin(async move { Err(lost()) }),
+            Some(Trouble::AfterItHappened) => Box::pin(async move {
+                answering.await?;
+                Err(lost())
+            }),
+            Some(Trouble::Refused) => Box::pin(async move { refused() }),
+        }
+    }
+}
+
+impl Provider for Unreliable {
+    fn name(&self) -> &'static str {
+        self.sandbox.name()
+    }
+
+    fn methods(&self) -> &[&'static str] {
+        self.sandbox.methods()
+    }
+
+    fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        let refused = || Err(Unknown("a charge is declined by its method, not by trouble".to_owned()));
+        self.troubled(self.sandbox.charge(charge), refused)
+    }
+
+    fn confirm<'a>(&'a self, key: &'a str) -> Answering<'a, Outcome> {
+        let refused = || Err(Unknown("503 Service Unavailable".to_owned()));
+        self.troubled(self.sandbox.confirm(key), refused)
+    }
+
+    fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
+        let refused = || {
+            let (code, message) = ("card_closed".to_owned(), "the card's account was closed".to_owned());
+            Ok(RefundOutcome::Failed { code, message })
+        };
+        self.troubled(self.sandbox.refund(refund), refused)
+    }
+}
