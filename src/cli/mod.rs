@@ -7,6 +7,7 @@ mod flags;
 mod lock;
 mod logs;
 mod serve;
+mod verify;
 
 use std::fmt;
 use std::os::unix::fs::DirBuilderExt;
@@ -50,6 +51,8 @@ enum Command {
     /// Accounts of administrators, and lost passwords
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Check every invariant in one read-only snapshot, also while serving
+    Verify,
     /// Copy a consistent state of the database to FILE, also while serving
     Backup { file: PathBuf },
     /// Fill an empty data directory from a backup
@@ -131,6 +134,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve => serve::serve(config).await,
         Command::Migrate => migrate(config).await,
         Command::Admin(act) => admin::run(config, act).await,
+        Command::Verify => verify::verify(config).await,
         Command::Backup { file } => backup::backup(config, &file),
         Command::Restore { file } => backup::restore(&config, &file),
         Command::Openapi => {

@@ -16,3 +16,4 @@ mod profiles;
 mod reviews;
 mod tidy;
 mod users;
+mod verify;
