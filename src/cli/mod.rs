@@ -2,6 +2,7 @@
 
 mod admin;
 mod backup;
+mod demo;
 mod doctor;
 mod flags;
 mod lock;
@@ -51,6 +52,15 @@ enum Command {
     /// Accounts of administrators, and lost passwords
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Fill an empty database with a believable marketplace
+    Demo {
+        /// How much of it: 1 is about 130 people and 500 orders
+        #[arg(long, default_value_t = 1)]
+        scale: u32,
+        /// The same seed tells the same story
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Check every invariant in one read-only snapshot, also while serving
     Verify,
     /// Copy a consistent state of the database to FILE, also while serving
@@ -134,6 +144,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve => serve::serve(config).await,
         Command::Migrate => migrate(config).await,
         Command::Admin(act) => admin::run(config, act).await,
+        Command::Demo { scale, seed } => demo::demo(config, scale, seed).await,
         Command::Verify => verify::verify(config).await,
         Command::Backup { file } => backup::backup(config, &file),
         Command::Restore { file } => backup::restore(&config, &file),

@@ -6,6 +6,7 @@ mod support;
 
 mod authz;
 mod bad_input;
+mod demo;
 mod edge;
 mod listings;
 mod notifications;
