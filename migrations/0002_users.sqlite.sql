@@ -43,12 +43,14 @@ create table refresh_tokens (
 ) strict;
 create index refresh_tokens_session_id on refresh_tokens (session_id);
 
--- Failed logins by what they tried (account, address, or both together), under a hash.
+-- Failed guesses by what they tried (account, address, or both together), under a hash.
 create table login_throttles (
     key blob primary key not null,
-    failures integer not null,
+    failures integer not null,           -- since window_start
+    in_a_row integer not null,           -- since the last right password
     window_start integer not null,
-    blocked_until integer not null
+    blocked_until integer not null,
+    forget_at integer                    -- null: blocked until it is lifted
 ) strict;
 
 -- Addresses an account has logged in from: its owner is not locked out by a stranger's guesses.

@@ -52,6 +52,14 @@ impl Actor {
         }
     }
 
+    /// The session that the caller's token belongs to.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::User { session, .. } => Some(*session),
+            _ => None,
+        }
+    }
+
     pub fn is(&self, user: UserId) -> bool {
         self.id() == Some(user)
     }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::{Config, Service};
-use crate::db::{Db, Wiring};
+use crate::db::{Db, Tx, Wiring};
 use crate::error::Result;
-use crate::events::{Handler, Handlers, Subscribers};
-use crate::http::{Authentication, Operation, RateLimits};
+use crate::events::{self, Handler, Handlers, Subscribers};
+use crate::http::{Authentication, Operation, RateLimits, idempotency};
+use crate::id::Id;
 use crate::payments::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
@@ -30,11 +32,14 @@ struct Inner {
     draining: AtomicBool,
 }
 
+/// How the payment provider is made, once the database is open.
+pub type MakeProvider = Box<dyn FnOnce(&Db) -> Arc<dyn Provider>>;
+
 /// What is not in the configuration: tests use cheaper passwords and other providers, one process records metrics once.
 pub struct Parts {
     pub password_cost: Cost,
-    /// Makes the payment provider; the sandbox keeps its books in the database that it is given.
-    pub provider: Box<dyn FnOnce(&Db) -> Arc<dyn Provider>>,
+    /// The sandbox keeps its books in the database that it is given.
+    pub provider: MakeProvider,
     pub metrics: Option<PrometheusHandle>,
     /// The demo's begins in the past.
     pub clock: Arc<Clock>,
@@ -119,7 +124,12 @@ fn wiring(config: &Config) -> Wiring {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
             buying: vec![orders::needed_to_buy],
             selling: vec![listings::needed_to_sell, orders::needed_to_sell],
-            deleted: vec![listings::archive_all_of, notifications::forget],
+            deleted: vec![
+                profiles::erase,
+                listings::archive_all_of,
+                notifications::forget,
+                idempotency::forget_caller,
+            ],
             suspended: vec![listings::seller_suspended],
         })
         .with(orders::Hooks {
@@ -138,6 +148,25 @@ fn handlers() -> Handlers {
         .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
         .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
         .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
+        .on(HOUSEKEEPING, Handler::Inside(keep_house))
+}
+
+/// The one timer without a subject: it schedules itself again.
+const HOUSEKEEPING: &str = "housekeeping";
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Lets the events worker forget what is over, now and every hour. However many processes start, one timer remains.
+pub async fn start_housekeeping(app: &App) -> Result<()> {
+    app.db()
+        .write(|tx| events::schedule(tx, HOUSEKEEPING, Id::<()>::from_uuid(uuid::Uuid::nil()), tx.now()))
+        .await
+}
+
+fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {
+    users::forget_expired(tx)?;
+    users::forget_stale(tx)?;
+    idempotency::forget_old(tx)?;
+    events::schedule(tx, HOUSEKEEPING, subject, tx.now().plus(HOUSEKEEPING_EVERY))
 }
 
 /// Every operation of the API, in the order of the document.

@@ -5,10 +5,9 @@ use std::io::{IsTerminal, Read, stdin};
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, open_beside};
+use super::{Failure, open_beside, say};
 use crate::config::Config;
-use crate::error;
-use crate::users::{commands, operator, queries};
+use crate::users::{LoginName, Role, commands, queries};
 
 #[derive(Subcommand)]
 pub enum Admin {
@@ -44,38 +43,33 @@ pub struct Named {
 pub async fn run(config: Config, act: Admin) -> Result<(), Failure> {
     match act {
         Admin::Create { username, email, .. } => create(config, &username, &email).await,
-        Admin::ResetPassword { account: Named { username: Some(name), .. }, .. } => {
-            reset(config, name, false).await
-        }
-        Admin::ResetPassword { account: Named { email, .. }, .. } => {
-            reset(config, email.unwrap_or_default(), true).await
+        Admin::ResetPassword { account, .. } => {
+            reset(config, account.username.or(account.email).unwrap_or_default()).await
         }
     }
 }
 
 async fn create(config: Config, username: &str, email: &str) -> Result<(), Failure> {
-    let password = read_password()?;
+    let checked = commands::check_account(username, email, &read_password()?)?;
     let app = open_beside(config).await?;
-    let new = operator::administrator(app.hasher(), username, email, &password).await?;
+    let hash = app.hasher().hash(checked.password()).await?;
+    let new = checked.with_hash(hash, Role::Admin);
     let account = app.db().write(move |tx| commands::register(tx, &new)).await?;
-    println!("{username} is an administrator with the id {}: log in with POST /users/login", account.id);
-    Ok(())
+    say(format!("{username} is an administrator with the id {}: log in with POST /users/login", account.id))
 }
 
-async fn reset(config: Config, name: String, by_email: bool) -> Result<(), Failure> {
+async fn reset(config: Config, name: String) -> Result<(), Failure> {
     let password = read_password()?;
     let app = open_beside(config).await?;
+    let login_name = LoginName::either(&name);
+    let Some(account) = app.db().read(move |tx| queries::named(tx, &login_name)).await? else {
+        return Err(Failure::new(format!("no account is called {name}: check the spelling")));
+    };
+    commands::check_password(&account, &password)?;
+    let hash = app.hasher().hash(&password).await?;
     let named = name.clone();
-    let account = app
-        .db()
-        .read(move |tx| {
-            queries::find(tx, operator::named(tx, &named, by_email)?)?.ok_or_else(error::not_found)
-        })
-        .await?;
-    let hash = operator::new_password(app.hasher(), &account, &password).await?;
-    app.db().write(move |tx| operator::reset_password(tx, account.id, &hash)).await?;
-    println!("{name} has a new password, and every session of the account has ended");
-    Ok(())
+    app.db().write(move |tx| commands::reset_password(tx, &named, &hash)).await?;
+    say(format!("{name} has a new password, and every session of the account has ended"))
 }
 
 /// All of standard input without its final newline; one line where somebody types.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Failure, Lock, open};
+use super::{Failure, Lock, open, say};
 use crate::app::Parts;
 use crate::config::Config;
 use crate::db;
@@ -31,8 +31,7 @@ pub fn backup(config: Config, to: &Path) -> Result<(), Failure> {
     let bar = bar("copying");
     whole_or_not(to, |partial| app.db().backup(partial, |done, all| show(&bar, done, all)))?;
     bar.finish_and_clear();
-    println!("backed up {} to {}", size_of(to), to.display());
-    Ok(())
+    say(format!("backed up {} to {}", size_of(to), to.display()))
 }
 
 /// Puts a backup in the place of no database.
@@ -67,8 +66,7 @@ pub fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
     let bar = bar("restoring");
     whole_or_not(&to, |partial| db::restore(from, partial, |done, all| show(&bar, done, all)))?;
     bar.finish_and_clear();
-    println!("restored {} into {}: `guildhall serve` opens it", size_of(&to), config.data_dir.display());
-    Ok(())
+    say(format!("restored {} into {}: `guildhall serve` opens it", size_of(&to), config.data_dir.display()))
 }
 
 /// Lets `write` fill `FILE.partial`, readable for its owner only, and renames it when all of it is on the disk.

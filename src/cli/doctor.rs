@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{lock, pending};
+use super::{Failure, lock, pending, say};
 use crate::app::{App, Parts};
 use crate::config::{Config, KEYS, Loaded, Mistakes};
 use crate::db;
@@ -15,7 +15,7 @@ use crate::events;
 use crate::http::server::Limits;
 use crate::test_clock;
 use crate::time::Time;
-use crate::users::operator;
+use crate::users;
 
 const MIB: u64 = 1_024 * 1_024;
 /// Below it the database may not survive a busy day …
@@ -47,24 +47,26 @@ impl Report {
         self.0.push((Verdict::Fail, what.to_string(), mend.to_string()));
     }
 
-    fn print(&self) -> ExitCode {
+    /// Prints it below `heading`; 1 when something fails.
+    fn print(&self, mut heading: String) -> Result<ExitCode, Failure> {
         for (verdict, what, mend) in &self.0 {
             let word = match verdict {
                 Verdict::Ok => "ok  ",
                 Verdict::Warn => "warn",
                 Verdict::Fail => "FAIL",
             };
-            println!("{word}  {what}");
+            heading.push_str(&format!("{word}  {what}\n"));
             if !mend.is_empty() {
-                println!("      {mend}");
+                heading.push_str(&format!("      {mend}\n"));
             }
         }
+        say(heading.trim_end())?;
         let failed = self.0.iter().any(|(verdict, _, _)| *verdict == Verdict::Fail);
-        if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 
-pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> ExitCode {
+pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> Result<ExitCode, Failure> {
     let mut report = Report::default();
     let loaded = match loaded {
         Ok(loaded) => loaded,
@@ -72,10 +74,9 @@ pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> ExitCode {
             for mistake in mistakes.0 {
                 report.fail(mistake, "");
             }
-            return report.print();
+            return report.print(String::new());
         }
     };
-    print_settings(&loaded);
     let config = &loaded.config;
     surplus_variables(&mut report);
     reach(&mut report, config);
@@ -87,18 +88,20 @@ pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> ExitCode {
     if system_clock(&mut report) && config.database_file().exists() {
         database(&mut report, config).await;
     }
-    report.print()
+    report.print(settings(&loaded))
 }
 
-fn print_settings(loaded: &Loaded) {
-    match &loaded.file {
-        Some(file) => println!("Settings, with {}:", file.display()),
-        None => println!("Settings, without a file:"),
-    }
+fn settings(loaded: &Loaded) -> String {
+    let mut text = match &loaded.file {
+        Some(file) => format!("Settings, with {}:\n", file.display()),
+        None => "Settings, without a file:\n".to_owned(),
+    };
     for key in KEYS {
-        println!("  {:<19} {:<40} {}", key.name, key.show(&loaded.config), loaded.origin(key));
+        let (value, origin) = (key.show(&loaded.config), loaded.origin(key));
+        text.push_str(&format!("  {:<19} {origin:<24} {value}\n", key.name, origin = origin.to_string()));
     }
-    println!();
+    text.push('\n');
+    text
 }
 
 fn surplus_variables(report: &mut Report) {
@@ -258,7 +261,7 @@ fn system_clock(report: &mut Report) -> bool {
 
 async fn database(report: &mut Report, config: &Config) {
     match pending(config) {
-        Err(super::Failure::Failed(why) | super::Failure::Usage(why)) => {
+        Err(Failure::Failed(why) | Failure::Usage(why)) => {
             return report.fail(why, "use the guildhall that made it, or restore a backup");
         }
         Ok(lacking) if !lacking.is_empty() => {
@@ -303,6 +306,6 @@ async fn look_into(config: &Config) -> crate::error::Result<(Option<Time>, Durat
     let app = App::open(config.clone(), Parts::default())?;
     let ahead = test_clock::ahead(&app).await?;
     let (newest, has_administrator) =
-        app.db().read(|tx| Ok((events::newest_at(tx)?, operator::has_administrator(tx)?))).await?;
+        app.db().read(|tx| Ok((events::newest_at(tx)?, users::has_administrator(tx)?))).await?;
     Ok((newest, ahead, has_administrator))
 }

@@ -11,6 +11,7 @@ mod serve;
 mod verify;
 
 use std::fmt;
+use std::io::{ErrorKind, Write, stdout};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -136,7 +137,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let command = arguments.command.unwrap_or(Command::Serve);
     let loaded = load(arguments.config, arguments.flags);
     if matches!(command, Command::Doctor) {
-        return Ok(doctor::doctor(loaded).await);
+        return doctor::doctor(loaded).await;
     }
     let config = loaded?.config;
     logs::start(&config);
@@ -148,13 +149,20 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Verify => verify::verify(config).await,
         Command::Backup { file } => backup::backup(config, &file),
         Command::Restore { file } => backup::restore(&config, &file),
-        Command::Openapi => {
-            println!("{}", printed_document(app::served(&config), &config.public_url()));
-            Ok(())
-        }
+        Command::Openapi => say(printed_document(app::served(&config), &config.public_url())),
         Command::Doctor => Ok(()),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to standard output; a reader that has seen enough is no failure.
+fn say(text: impl fmt::Display) -> Result<(), Failure> {
+    match writeln!(stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn load(file: Option<PathBuf>, flags: Flags) -> Result<Loaded, Mistakes> {
@@ -173,13 +181,10 @@ async fn migrate(config: Config) -> Result<(), Failure> {
     let _lock = Lock::take(&config)?;
     let app = open(config, Parts::default())?;
     let ran = app.db().migrate().await?;
-    for name in &ran {
-        println!("applied {name}");
+    match ran.as_slice() {
+        [] => say("the database is at this version already"),
+        names => say(format!("applied {}", names.join(", "))),
     }
-    if ran.is_empty() {
-        println!("the database is at this version already");
-    }
-    Ok(())
 }
 
 /// Makes the data directory, readable for its owner only.

@@ -15,7 +15,7 @@ use crate::events;
 use crate::http::server::{self, Limits};
 use crate::http::{metrics_router, router};
 use crate::test_clock;
-use crate::users::operator;
+use crate::users;
 
 const REQUEST_SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -41,7 +41,9 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     if app.config().test_clock {
         test_clock::catch_up(&app).await?;
     }
+    app::start_housekeeping(&app).await?;
     let stop = stop_on_signal(app.clone()).map_err(Failure::of("cannot listen to signals"))?;
+    app::start_housekeeping(&app).await?;
     let worker = tokio::spawn(events::run_worker(app.clone(), stopped(stop.clone())));
     let metrics_server = metrics_listener.map(|listener| {
         let edge = metrics_router(app.clone());
@@ -128,7 +130,7 @@ async fn announce(app: &App) -> Result<(), Failure> {
     let config = app.config();
     let address = format!("http://{}", config.listen);
     let metrics = config.metrics_listen.map(|address| format!("http://{address}/metrics"));
-    let has_administrator = app.db().read(operator::has_administrator).await?;
+    let has_administrator = app.db().read(users::has_administrator).await?;
     tracing::info!(address, metrics, data_dir = %config.data_dir.display(), has_administrator, "listening");
     if logs::is_human(config) {
         eprintln!("{}", welcome(config, &address, metrics.as_deref(), has_administrator));

@@ -265,7 +265,7 @@ fn web_url(text: &str) -> Option<String> {
 fn origin(text: &str) -> Option<String> {
     let url = web_url(text)?;
     let exact = Url::parse(&url).ok()?.origin().ascii_serialization();
-    (exact == url).then_some(exact)
+    (exact == url && !exact.contains('*')).then_some(exact)
 }
 
 fn switch(text: &str) -> Option<bool> {

@@ -134,7 +134,7 @@ fn read_file(given: &Given, mistakes: &mut Vec<String>) -> Option<(PathBuf, BTre
     match DeTable::parse(&text) {
         Ok(table) => {
             for (name, value) in table.get_ref() {
-                let line = text[..name.span().start].lines().count().max(1);
+                let line = text[..name.span().start].matches('\n').count() + 1;
                 let place = format!("{} line {line}", path.display());
                 match KEYS.iter().find(|key| key.name == name.get_ref().as_ref()) {
                     None => mistakes.push(format!("{place}: {}", unknown(name.get_ref()))),

@@ -158,7 +158,7 @@ macro_rules! words {
                 $crate::form::word(node, &[$($word),*], Self::parse)
             }
             fn schema() -> serde_json::Value {
-                serde_json::json!({ "type": "string", "enum": [$($word),*] })
+                serde_json::json!({ "type": "string", "enum": Self::ALL })
             }
         }
     };

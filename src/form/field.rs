@@ -110,6 +110,13 @@ impl<T> Change<T> {
         }
     }
 
+    pub fn as_ref(&self) -> Change<&T> {
+        match self {
+            Self::Keep => Change::Keep,
+            Self::To(value) => Change::To(value),
+        }
+    }
+
     pub fn is_given(&self) -> bool {
         matches!(self, Self::To(_))
     }

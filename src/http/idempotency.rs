@@ -107,3 +107,9 @@ impl Key {
 pub fn forget_old(tx: &Tx) -> Result<u64> {
     tx.execute("delete from idempotency_keys where claimed_at <= $1", params![tx.now().minus(KEPT)])
 }
+
+/// Forgets every answer that was kept for a caller: his account is gone.
+pub fn forget_caller(tx: &Tx, caller: UserId) -> Result<()> {
+    tx.execute("delete from idempotency_keys where user_id = $1", params![caller])?;
+    Ok(())
+}

@@ -342,4 +342,30 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test]
+    async fn every_text_is_a_query_that_runs() {
+        use proptest::strategy::{Strategy, ValueTree};
+        let dir = tempfile::tempdir().expect("a directory");
+        let db =
+            Db::open(&dir.path().join("db"), Arc::new(Clock::default()), Wiring::default()).expect("opens");
+        db.migrate().await.expect("migrates");
+        let mut runner = proptest::test_runner::TestRunner::default();
+        let texts = proptest::string::string_regex("(\\PC|[\"'*:^()+%_ -]|AND|OR|NOT|NEAR|title){1,24}")
+            .expect("a regex");
+        let texts: Vec<String> =
+            (0..400).map(|_| texts.new_tree(&mut runner).expect("a text").current()).collect();
+        let run = move |tx: &Tx| {
+            for (text, sort) in texts.iter().zip([Sort::Relevance, Sort::Newest, Sort::Rating].iter().cycle())
+            {
+                if let Some(words) = Words::parse(text) {
+                    let search = Search { words: Some(words), ..everything(*sort) };
+                    let found = list(tx, &search, None, 2);
+                    assert!(found.is_ok_and(|rows| rows.is_empty()), "{text:?}");
+                }
+            }
+            Ok(())
+        };
+        db.read(run).await.expect("none of them is an error");
+    }
 }

@@ -38,8 +38,7 @@ pub fn place(tx: &Tx, actor: &Actor, input: &Unchecked<PlaceOrder>) -> Result<Or
     let order = drawn_up(tx, buyer, listing, input.requirements.map(Text::into_string));
     insert(tx, &order)?;
     wait_for_deadline(tx, &order)?;
-    let body = moved(&order, None, None);
-    events::append(tx, actor, event_of(Status::Pending, Status::Pending), order.id, body)?;
+    record(tx, actor, &order, None, None)?;
     Ok(order)
 }
 
@@ -294,8 +293,7 @@ pub(super) fn step(
     if to == Status::Completed {
         profiles::record_completed_order(tx, order.freelancer_id)?;
     }
-    let body = moved(&next, Some(order.status), message);
-    events::append(tx, actor, event_of(order.status, to), order.id, body)?;
+    record(tx, actor, &next, Some(order.status), message)?;
     Ok(next)
 }
 
@@ -352,10 +350,10 @@ pub fn told(order: &Order, message: Option<&str>) -> Value {
     })
 }
 
-/// The body of an event that moved the order to where it stands.
-fn moved(order: &Order, from: Option<Status>, message: Option<&str>) -> Value {
+/// Writes down that the order has come to where it stands.
+fn record(tx: &Tx, actor: &Actor, order: &Order, from: Option<Status>, message: Option<&str>) -> Result<()> {
     let mut body = told(order, message);
     body["from"] = json!(from);
     body["status"] = json!(order.status);
-    body
+    events::append(tx, actor, event_of(from, order.status), order.id, body).map(drop)
 }

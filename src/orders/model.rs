@@ -217,11 +217,11 @@ pub const AUTO_COMPLETE: &str = "order_auto_complete";
 /// Every timer of an order.
 pub const TIMERS: [&str; 3] = [PAY_BY, DUE, AUTO_COMPLETE];
 
-/// The event of a move, for the log.
-pub fn event_of(from: Status, to: Status) -> &'static str {
+/// The event of coming to `to`; from nowhere when the order is placed.
+pub fn event_of(from: Option<Status>, to: Status) -> &'static str {
     match to {
         Status::Pending => "order_placed",
-        Status::Active if from == Status::Delivered => "order_revision_requested",
+        Status::Active if from == Some(Status::Delivered) => "order_revision_requested",
         Status::Active => "order_paid",
         Status::Delivered => "order_delivered",
         Status::Completed => "order_completed",
@@ -320,5 +320,82 @@ form! {
     }
     server_sets {
         fee: "by the marketplace", price: "from the service", delivery_days: "from the service"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn active(due_at: Time) -> Order {
+        let amount = Money::new(4_990, Currency::parse("USD").expect("a listed currency"));
+        let (nobody, now) = (Id::from_uuid(uuid::Uuid::nil()), Time::from_micros(0));
+        Order {
+            id: Id::from_uuid(uuid::Uuid::nil()),
+            buyer_id: nobody,
+            freelancer_id: nobody,
+            service_id: Id::from_uuid(uuid::Uuid::nil()),
+            service_version: 1,
+            title: "A logo".to_owned(),
+            amount,
+            fee_rate: Rate::from_basis_points(1_000).expect("ten per cent"),
+            fee: amount.with_minor(499),
+            delivery_days: 7,
+            requirements: None,
+            status: Status::Active,
+            pay_by: now,
+            due_at: Some(due_at),
+            auto_complete_at: None,
+            version: 2,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    #[test]
+    fn nothing_follows_a_final_state_and_something_every_other() {
+        for status in Status::ALL {
+            let goes_on = EDGES.iter().any(|edge| edge.from == *status);
+            assert_eq!(goes_on, !status.is_final(), "{status}");
+        }
+    }
+
+    #[test]
+    fn nobody_may_begin_the_work_unpaid() {
+        assert!(EDGES.iter().all(|edge| edge.from != Status::Pending
+            || edge.to == Status::Cancelled
+            || edge.by == Side::House));
+        assert!(!legal(Status::Pending, Status::Completed));
+    }
+
+    #[test]
+    fn each_edge_stands_once() {
+        for (index, edge) in EDGES.iter().enumerate() {
+            let same = |other: &Edge| (other.from, other.to, other.by) == (edge.from, edge.to, edge.by);
+            assert!(!EDGES[..index].iter().any(same), "{edge:?}");
+        }
+    }
+
+    #[test]
+    fn late_is_more_than_the_terms_after_the_due_moment() {
+        let (due, day) = (Time::from_micros(1_000), Duration::from_secs(86_400));
+        let order = active(due);
+        assert!(!order.is_late(due.plus(day), day));
+        assert!(order.is_late(due.plus(day).plus(Duration::from_micros(1)), day));
+        let delivered = order.moved_to(Status::Delivered, due.plus(3 * day), day);
+        assert!(!delivered.is_late(due.plus(9 * day), day), "the work is there");
+    }
+
+    #[test]
+    fn clocks_run_only_where_somebody_is_waited_for() {
+        let (now, day) = (Time::from_micros(5_000_000), Duration::from_secs(86_400));
+        let delivered = active(now).moved_to(Status::Delivered, now, day);
+        assert_eq!(delivered.deadline(), Some((AUTO_COMPLETE, now.plus(day))));
+        let revised = delivered.moved_to(Status::Active, now.plus(day), day);
+        assert_eq!(revised.deadline(), Some((DUE, now.plus(day).plus_days(7))));
+        assert_eq!(revised.auto_complete_at, None);
+        for to in [Status::Disputed, Status::Completed, Status::Cancelled] {
+            assert_eq!(delivered.moved_to(to, now, day).deadline(), None, "{to}");
+        }
     }
 }

@@ -95,7 +95,7 @@ async fn pay(call: Call<Pay>) -> Result<Answer> {
 
 async fn confirm(call: Call) -> Result<Answer> {
     let begun = call.begin(|tx, call| commands::begin_confirmation(tx, &call.actor, call.id("id"))).await?;
-    go_on(call, begun, |payment| Answer::ok(payment)).await
+    go_on(call, begun, Answer::ok).await
 }
 
 async fn refund(call: Call<RequestRefund>) -> Result<Answer> {

@@ -1,14 +1,23 @@
-//! The freelancer's page: who they are, what they have made, how they are rated.
+//! The freelancer's page: who they are, what they have made, how they are rated. What they
+//! write is stored as text and given back as text; its addresses are never fetched.
+
+pub mod commands;
+mod model;
+mod queries;
+mod routes;
 
 use crate::actor::UserId;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::http::Operation;
-use crate::params;
+use crate::{params, problems};
 
-/// The table of this service.
-pub fn operations() -> Vec<Operation> {
-    Vec::new()
+pub use commands::erase;
+pub use model::{AddItem, ChangeProfile, PortfolioItem, Profile};
+pub use queries::profile;
+pub use routes::operations;
+
+problems! {
+    PORTFOLIO_FULL = 409 "portfolio_full" "The portfolio is full" "It holds 50 items. Remove one with DELETE /profiles/me/portfolio/{itemId}, or change one.";
 }
 
 /// Adds a review of the freelancer (`count` 1), or takes a hidden one away (`count` -1, `sum` negative).

@@ -3,11 +3,11 @@
 
 pub mod commands;
 mod model;
-pub mod operator;
 pub mod passwords;
 pub mod queries;
 mod routes;
 mod sessions;
+mod throttle;
 
 use serde::Serialize;
 
@@ -16,10 +16,11 @@ use crate::error::Result;
 use crate::problems;
 
 pub use crate::actor::{Role, UserId};
-pub use model::{Account, Card, Email, Username};
-pub use queries::{card, find};
+pub use model::{Account, Card, Email, LoginName, Username};
+pub use queries::{card, find, has_administrator};
 pub use routes::operations;
 pub use sessions::{authenticate, forget_expired, still_valid};
+pub use throttle::forget_stale;
 
 problems! {
     EMAIL_TAKEN = 409 "email_taken" "The e-mail address has an account" "Log in with it, or register another address.";

@@ -163,6 +163,28 @@ impl Field for Email {
     }
 }
 
+/// Whom a login names, in the form that accounts are compared in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginName {
+    Email(String),
+    Username(String),
+}
+
+impl LoginName {
+    pub fn email(text: &str) -> Self {
+        Self::Email(Email::parse(text).map_or_else(|_| fold(text), |email| email.folded))
+    }
+
+    pub fn username(text: &str) -> Self {
+        Self::Username(fold(text))
+    }
+
+    /// Whichever it looks like: no username has an `@`.
+    pub fn either(text: &str) -> Self {
+        if text.contains('@') { Self::email(text) } else { Self::username(text) }
+    }
+}
+
 /// A password of usable length. Whether it can be guessed depends on the account: [`guessable`].
 #[derive(Clone)]
 pub struct Password(String);
@@ -340,6 +362,23 @@ pub struct Account {
     pub updated_at: Time,
 }
 
+impl Account {
+    pub fn is_deleted(&self) -> bool {
+        self.status == Status::Deleted
+    }
+
+    /// What guessers of its password try first.
+    pub fn own_words(&self) -> Vec<&str> {
+        [self.username.as_deref(), self.email.as_deref()].into_iter().flatten().collect()
+    }
+
+    /// The names that it logs in with.
+    pub fn login_names(&self) -> Vec<LoginName> {
+        let username = self.username.as_deref().map(LoginName::username);
+        username.into_iter().chain(self.email.as_deref().map(LoginName::email)).collect()
+    }
+}
+
 /// What anyone sees of an account; a deleted one is only its id.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -381,6 +420,11 @@ pub enum SeenAccount {
 }
 
 impl Account {
+    /// Neither suspended nor deleted.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
     pub fn card(&self) -> Card {
         match (&self.username, self.status) {
             (Some(username), Status::Active | Status::Suspended) => Card::Live {

@@ -13,8 +13,12 @@ use crate::params;
 use crate::time::Time;
 
 pub(super) const ACCESS_LIFE: Duration = Duration::from_secs(15 * 60);
-/// A login lasts this long, however often it is refreshed.
+/// A login lasts this long, however often it is refreshed …
 const SESSION_LIFE: Duration = Duration::from_secs(30 * 86_400);
+/// … and ends when it is not refreshed for this long.
+const IDLE_LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// A refresh token that was used may be sent again for this long: the answer may have been lost on its way.
+const RETRY_WITHIN: Duration = Duration::from_secs(10);
 
 /// A pair of tokens that were just made; only their hashes are stored.
 pub(super) struct Pair {
@@ -42,9 +46,52 @@ pub(super) fn issue(tx: &Tx, user: UserId, session: SessionId, ends: Time) -> Re
     )?;
     tx.execute(
         "insert into refresh_tokens (hash, session_id, user_id, expires_at) values ($1, $2, $3, $4)",
-        params![hash(&pair.refresh), session, user, ends],
+        params![hash(&pair.refresh), session, user, tx.now().plus(IDLE_LIFE).min(ends)],
     )?;
     Ok(pair)
+}
+
+/// What a refresh token is worth.
+pub(super) enum Refreshed {
+    Next(UserId, Pair),
+    /// It was used before: somebody else holds a copy, so the session has been ended.
+    Reused(UserId),
+    Unknown,
+}
+
+/// Spends a refresh token for the next pair of its session.
+pub(super) fn refresh(tx: &Tx, token: &str) -> Result<Refreshed> {
+    let spent = hash(token);
+    let found = tx.first(
+        "select r.user_id, r.session_id, s.expires_at, r.used_at, r.successor_hash
+         from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = r.user_id
+         where r.hash = $1 and r.expires_at > $2 and u.status = 'active'",
+        params![spent, tx.now()],
+        |row| {
+            let (user, session, ends): (UserId, SessionId, Time) = (row.next()?, row.next()?, row.next()?);
+            let (used_at, successor): (Option<Time>, Option<Vec<u8>>) = (row.next()?, row.next()?);
+            Ok((user, session, ends, used_at.zip(successor)))
+        },
+    )?;
+    let Some((user, session, ends, used)) = found else { return Ok(Refreshed::Unknown) };
+    if let Some((used_at, successor)) = used {
+        let retried = tx.now().since(used_at) <= RETRY_WITHIN;
+        if !retried || !void(tx, &successor)? {
+            end(tx, session)?;
+            return Ok(Refreshed::Reused(user));
+        }
+    }
+    let pair = issue(tx, user, session, ends)?;
+    tx.execute(
+        "update refresh_tokens set used_at = coalesce(used_at, $2), successor_hash = $3 where hash = $1",
+        params![spent, tx.now(), hash(&pair.refresh)],
+    )?;
+    Ok(Refreshed::Next(user, pair))
+}
+
+/// Takes a refresh token back, unless it was used.
+fn void(tx: &Tx, hash: &[u8]) -> Result<bool> {
+    Ok(tx.execute("delete from refresh_tokens where hash = $1 and used_at is null", params![hash])? == 1)
 }
 
 /// The caller behind an access token.
@@ -93,15 +140,21 @@ pub(super) fn end(tx: &Tx, session: SessionId) -> Result<()> {
 
 /// Ends every session of an account but `kept`.
 pub(super) fn end_all(tx: &Tx, user: UserId, kept: Option<SessionId>) -> Result<()> {
-    tx.execute("delete from sessions where user_id = $1 and ($2 is null or id <> $2)", params![user, kept])?;
+    match kept {
+        Some(kept) => {
+            tx.execute("delete from sessions where user_id = $1 and id <> $2", params![user, kept])?
+        }
+        None => tx.execute("delete from sessions where user_id = $1", params![user])?,
+    };
     Ok(())
 }
 
-/// Forgets sessions that are over and access tokens that expired a day ago.
+/// Forgets sessions that are over and tokens that expired a day ago.
 pub fn forget_expired(tx: &Tx) -> Result<()> {
     tx.execute("delete from sessions where expires_at <= $1", params![tx.now()])?;
     let yesterday = tx.now().minus(Duration::from_secs(86_400));
     tx.execute("delete from access_tokens where expires_at <= $1", params![yesterday])?;
+    tx.execute("delete from refresh_tokens where expires_at <= $1", params![yesterday])?;
     Ok(())
 }
 

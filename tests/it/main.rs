@@ -6,6 +6,7 @@ mod support;
 
 mod authz;
 mod bad_input;
+mod cli;
 mod demo;
 mod edge;
 mod listings;

@@ -45,7 +45,7 @@ async fn every_step_of_an_order_tells_the_other_side() {
     let order = order(&app, &buyer, &seller).await;
     let path = format!("/orders/{}", order["id"].as_str().unwrap());
     app.put(&path, &buyer, json!({ "requirements": "With a heron." })).await.expect(200);
-    app.try_to_pay(&order, &buyer).await.expect(201);
+    app.pay(&buyer, &order, "pm_card_visa").await.expect(201);
     app.put(&path, &seller, json!({ "status": "delivered" })).await.expect(200);
     app.put(&path, &buyer, json!({ "status": "active" })).await.expect(200);
     app.put(&path, &seller, json!({ "status": "disputed" })).await.expect(200);

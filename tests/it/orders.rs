@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use guildhall::actor::Actor;
 use guildhall::orders::{self, EDGES, Side, Status, When};
+use guildhall::payments;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::support::{Cast, Person, TestApp, order_path};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Those who are no more than the clock moved: their tokens have expired.
+/// New tokens for everybody: the clock was moved and the old ones have expired.
 async fn logged_in_again(app: &TestApp, cast: &mut Cast) {
     cast.buyer = app.log_in("buyer").await;
     cast.seller = app.log_in("seller").await;
@@ -290,7 +291,7 @@ async fn requirements_are_the_buyers_until_the_order_is_paid() {
     assert!(changed.header("etag").starts_with("\"2."));
     app.put(&path, &cast.seller, json!({ "requirements": "A crow." })).await.problem(403, "forbidden");
     app.put(&path, &cast.seller, json!({ "requirements": "A heron." })).await.expect(200);
-    app.try_to_pay(&order, &cast.buyer).await.expect(201);
+    app.pay(&cast.buyer, &order, "pm_card_visa").await.expect(201);
     app.put(&path, &cast.buyer, json!({ "requirements": "A heron." })).await.expect(200);
     let refused = app
         .put(&path, &cast.buyer, json!({ "requirements": null }))
@@ -372,6 +373,23 @@ async fn a_split_is_an_administrators_and_leaves_something_to_both() {
     assert_eq!(settled["status"], "completed");
     assert_eq!(settled["fee"], "2.99", "ten per cent of the 29.90 that were released");
     app.settle().await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_refunded_in_full_is_off() {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    let order = app.placed(&cast.buyer, &cast.listing).await;
+    let payment = app.pay(&cast.buyer, &order, "pm_card_visa").await.expect(201).json();
+    app.ask(&order, &cast.seller, "delivered").await.expect(200);
+    let path = format!("/payments/{}/refunds", payment["id"].as_str().unwrap());
+    app.post(&path, &cast.seller, json!({ "reason": "We agreed to stop." })).await.expect(201);
+    app.settle().await;
+    let stored = app.stored(&order).await;
+    assert_eq!(stored.events, ["order_placed", "order_paid", "order_delivered", "order_cancelled"]);
+    assert_eq!(stored.timers, Vec::<String>::new());
+    let row = app.order_row(&order).await;
+    assert_eq!((row.status, row.auto_complete_at), (Status::Cancelled, None));
 }
 
 // Deadlines
@@ -497,6 +515,25 @@ async fn of_completing_and_disputing_one_wins() {
     exactly_one_wins((Side::Buyer, "completed"), (Side::Freelancer, "disputed"), Status::Delivered).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_disputing_and_the_review_deadline_one_wins() {
+    let app = TestApp::new().await;
+    let mut cast = app.cast().await;
+    for round in 0..10 {
+        let order = app.order_at(Status::Delivered, &cast).await;
+        app.app.db().clock().advance(3 * DAY);
+        logged_in_again(&app, &mut cast).await;
+        let dispute = app.ask(&order, &cast.buyer, "disputed");
+        let reply = match round % 2 {
+            0 => tokio::join!(dispute, app.settle()).0,
+            _ => tokio::join!(app.settle(), dispute).1,
+        };
+        let won = if reply.status == 200 { Status::Disputed } else { Status::Completed };
+        assert_eq!(app.order_row(&order).await.status, won, "{}", reply.json());
+        assert!(reply.status == 200 || reply.code() == "invalid_transition");
+    }
+}
+
 // Any sequence at all
 
 #[derive(Debug, Clone)]
@@ -543,7 +580,7 @@ async fn play(acts: &[Act]) {
         let status = match act {
             Act::Ask(side, to) => app.ask(&order, person(side), to.as_str()).await.status,
             Act::Cancel(side) => app.delete(&order_path(&order), person(side)).await.status,
-            Act::Pay => app.try_to_pay(&order, &cast.buyer).await.status,
+            Act::Pay => app.pay(&cast.buyer, &order, "pm_card_visa").await.status,
             Act::Wait(hours) => {
                 app.advance(Duration::from_secs(hours * 3_600)).await;
                 logged_in_again(&app, &mut cast).await;
@@ -565,8 +602,12 @@ async fn play(acts: &[Act]) {
         let set = app.stored(&order).await.timers;
         assert!(set.is_empty() && row.status == Status::Active || set == due, "{set:?} at {}", row.status);
         assert_eq!(row.auto_complete_at.is_some(), row.status == Status::Delivered);
+        let at_stake = matches!(row.status, Status::Active | Status::Delivered | Status::Disputed);
+        let expected = if at_stake { row.amount.minor() } else { 0 };
+        let held = app.app.db().read(move |tx| payments::held(tx, &row)).await.unwrap();
+        assert_eq!(held, expected, "escrow holds the money while the work is open, and only then");
     }
-    app.settle().await;
+    app.audit().await;
 }
 
 // Lists and the timeline
@@ -692,6 +733,21 @@ async fn open_orders_keep_accounts_from_going() {
         Ok((orders::share_an_order(tx, seller, buyer)?, orders::share_an_order(tx, buyer, buyer)?))
     };
     assert_eq!(app.app.db().read(shared).await.unwrap(), (true, false));
+}
+
+#[tokio::test]
+async fn completed_orders_of_a_listing_come_oldest_first() {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    let first = app.order_at(Status::Completed, &cast).await;
+    app.order_at(Status::Active, &cast).await;
+    let second = app.order_at(Status::Completed, &cast).await;
+    let row = app.order_row(&first).await;
+    let read = move |tx: &guildhall::db::Tx| orders::completed_of(tx, row.buyer_id, row.service_id);
+    let found = app.app.db().read(read).await.unwrap();
+    let ids: Vec<Value> = found.iter().map(|order| json!(order.id)).collect();
+    assert_eq!(ids, [first["id"].clone(), second["id"].clone()]);
+    app.settle().await;
 }
 
 #[tokio::test]

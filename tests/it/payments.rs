@@ -318,3 +318,24 @@ async fn what_happened_to_the_money_is_in_the_orders_timeline() {
         ]
     );
 }
+
+#[tokio::test]
+async fn money_due_keeps_an_account_from_being_deleted() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let due = async |person: &Person| {
+        let id = guildhall::id::Id::from_wire(&person.id);
+        let blockers = app.app.db().read(move |tx| guildhall::payments::money_due(tx, id)).await.unwrap();
+        blockers.into_iter().map(|blocker| (blocker.kind, blocker.hint)).collect::<Vec<_>>()
+    };
+    let (order, _) = app.paid(&buyer, &seller).await;
+    app.move_order(&seller, &order, "cancelled").await.expect(200);
+    assert_eq!(due(&buyer).await[0].0, "payment");
+    app.settle().await;
+    assert_eq!(due(&buyer).await, []);
+    app.completed_order(&buyer, &seller).await;
+    assert_eq!(due(&buyer).await, []);
+    let owed = due(&seller).await;
+    assert_eq!(owed[0].0, "balance");
+    assert!(owed[0].1.starts_with("44.91 USD is owed to you"), "{}", owed[0].1);
+}

@@ -210,8 +210,8 @@ fn literals(text: &str) -> Vec<String> {
             &string[length..]
         } else if from.starts_with("//") {
             &from[from.find('\n').unwrap_or(from.len())..]
-        } else if from.starts_with("'\"'") {
-            &from[3..]
+        } else if let Some(after) = from.strip_prefix("'\"'") {
+            after
         } else {
             &from[1..]
         };

@@ -74,7 +74,10 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static Problem>> {
             &error::VALIDATION_FAILED,
         ]);
     }
-    if operation.path.contains('{') {
+    if operation.access == Access::Signed {
+        all.extend([&error::FORBIDDEN, &error::ROLE_REQUIRED]);
+    }
+    if operation.path.contains('{') || names_something(operation) {
         all.push(&error::NOT_FOUND);
     }
     if operation.versioned && writes {
@@ -96,6 +99,15 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static Problem>> {
         }
     }
     by_status
+}
+
+/// Whether its body names something by id, which may not be there.
+fn names_something(operation: &Operation) -> bool {
+    operation.body.as_ref().is_some_and(|body| {
+        let schema = (body.schema)();
+        let properties = schema["properties"].as_object();
+        properties.is_some_and(|fields| fields.values().any(|field| field["format"] == "uuid"))
+    })
 }
 
 fn refusal(status: u16, problems: &[&'static Problem]) -> Value {

@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), 0_i64..=110)
             .prop_map(|(completed, refund_percent)| Step::Settle { completed, refund_percent }),
         3 => (1_i64..=110).prop_map(|percent| Step::Refund { percent }),
-        2 => prop::sample::select(troubles).prop_map(Step::Trouble),
+        3 => prop::sample::select(troubles).prop_map(Step::Trouble),
         1 => (1_u64..=100).prop_map(Step::Wait),
     ]
 }

@@ -148,3 +148,42 @@ async fn confirming_while_replacing_charges_once() {
         assert_eq!((app.charges().await, app.escrow(&order).await), (round, 4990));
     }
 }
+
+#[tokio::test]
+async fn a_buyer_who_hangs_up_is_still_served() {
+    let troubles = Troubles::default();
+    let app = Arc::new(troubles.app().await);
+    let (buyer, _, order) = ordered(&app).await;
+    let gate = troubles.hold();
+    let request = tokio::spawn(paying(Arc::clone(&app), buyer.clone(), order.clone(), None));
+    gate.entered().await;
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    gate.open();
+    let active = async {
+        while app.order(&buyer, &order).await["status"] != "active" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), active).await.unwrap();
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_payment_that_is_overtaken_by_the_cancellation_goes_back() {
+    let troubles = Troubles::default();
+    let app = Arc::new(troubles.app().await);
+    let (buyer, seller, order) = ordered(&app).await;
+    let gate = troubles.hold();
+    let key = Some("the-key".to_owned());
+    let request = tokio::spawn(paying(Arc::clone(&app), buyer.clone(), order.clone(), key.clone()));
+    gate.entered().await;
+    let again = paying(Arc::clone(&app), buyer.clone(), order.clone(), key).await;
+    again.problem(409, "idempotency_in_progress");
+    app.move_order(&seller, &order, "cancelled").await.expect(200);
+    gate.open();
+    let paid = request.await.unwrap().expect(201).json();
+    assert_eq!(paid["refunded_amount"], "49.90");
+    app.audit().await;
+    assert_eq!(app.given_back().await, 4990);
+}

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use guildhall::actor::Actor;
 use guildhall::form::Unchecked;
-use guildhall::payments;
-use serde_json::json;
+use guildhall::payments::{self, Outcome, PaymentId};
+use serde_json::{Value, json};
 
 use super::{ordered, path_of};
-use crate::support::{TestApp, Trouble, Troubles};
+use crate::support::{Person, TestApp, Trouble, Troubles};
 
 /// Longer than any pause between a few questions.
 const A_WHILE: Duration = Duration::from_secs(120);
@@ -63,27 +64,84 @@ async fn a_lost_confirmation_is_confirmed_again_never_replaced() {
     }
 }
 
-/// The program dies after the attempt was recorded, before the provider was asked.
-#[tokio::test]
-async fn a_crash_before_the_call_ends_by_asking() {
-    let app = TestApp::new().await;
-    let (buyer, _, order) = ordered(&app).await;
-    let body = json!({ "order_id": order["id"], "payment_method": "pm_card_visa" });
-    let token = buyer.token.clone();
-    let sandbox = app.app.clone();
+/// Records an attempt and goes no further, as a program does that is killed then.
+async fn only_begin(app: &TestApp, buyer: &Person, order: &Value, method: &str) -> PaymentId {
+    let body = json!({ "order_id": order["id"], "payment_method": method });
+    let (token, running) = (buyer.token.clone(), app.app.clone());
     app.app
         .db()
         .write(move |tx| {
             let actor = guildhall::users::authenticate(tx, &token)?;
-            payments::begin(tx, &actor, &Unchecked::from(body.clone()), sandbox.provider(), false)
+            payments::begin(tx, &actor, &Unchecked::from(body.clone()), running.provider(), false)
         })
         .await
-        .unwrap();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_crash_before_the_call_ends_by_asking() {
+    let app = TestApp::new().await;
+    let (buyer, _, order) = ordered(&app).await;
+    only_begin(&app, &buyer, &order, "pm_card_visa").await;
     assert_eq!(app.charges().await, 0);
     app.pay(&buyer, &order, "pm_card_visa").await.problem(409, "payment_in_progress");
     app.advance(A_WHILE).await;
     assert_eq!(app.order(&buyer, &order).await["status"], "active");
     assert_eq!(app.charges().await, 1);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_crash_after_the_call_is_found_out_and_the_key_gets_its_answer() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, _, order) = ordered(&app).await;
+    let body = json!({ "order_id": order["id"], "payment_method": "pm_card_visa" });
+    let send = async || {
+        let headers = [("idempotency-key", "the-key")];
+        app.request("POST", "/payments", Some(&buyer.token), &headers, Some(body.clone())).await
+    };
+    troubles.add(Trouble::Crash);
+    assert_eq!(send().await.status, 500);
+    send().await.problem(409, "idempotency_in_progress");
+    app.advance(A_WHILE).await;
+    let answer = send().await.expect(201);
+    assert_eq!(answer.json()["status"], "success");
+    assert_eq!(send().await.expect(201).bytes, answer.bytes);
+    assert_eq!((app.charges().await, app.escrow(&order).await), (1, 4990));
+    app.audit().await;
+}
+
+/// An answer that was overtaken must not undo the confirmation: another payment could take its place then, and both
+/// would be charged.
+#[tokio::test]
+async fn a_late_answer_does_not_undo_a_confirmation() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, _, order) = ordered(&app).await;
+    let id = only_begin(&app, &buyer, &order, "pm_card_authenticationRequired").await;
+    let late = app.app.db().read(move |tx| payments::attempt(tx, id)).await.unwrap().unwrap();
+    app.advance(A_WHILE).await;
+    let payment = json!({ "id": id });
+    assert_eq!(app.payment(&buyer, &payment).await["status"], "requires_action");
+    troubles.add(Trouble::BeforeItHappens);
+    app.post(&format!("{}/confirm", path_of(&payment)), &buyer, None).await.expect(202);
+    for outcome in [
+        Outcome::RequiresAction { reference: "ch_late".to_owned() },
+        Outcome::Declined {
+            reference: "ch_late".to_owned(),
+            code: "late".to_owned(),
+            message: "late".to_owned(),
+        },
+        Outcome::Pending { reference: "ch_late".to_owned(), ask_after: A_WHILE },
+    ] {
+        let late = late.clone();
+        let apply = move |tx: &guildhall::db::Tx| payments::apply(tx, &Actor::System, &late, &outcome);
+        app.app.db().write(apply).await.unwrap();
+        assert_eq!(app.payment(&buyer, &payment).await["status"], "pending");
+    }
+    app.advance(A_WHILE).await;
+    assert_eq!(app.payment(&buyer, &payment).await["status"], "success");
     app.audit().await;
 }
 

@@ -1,8 +1,7 @@
 //! The people of the tests, named by their parts.
 
-use guildhall::error::Error;
-use guildhall::users::commands::{NewAccount, register};
-use guildhall::users::{Email, Role, Username};
+use guildhall::users::Role;
+use guildhall::users::commands::{check_account, register};
 use serde_json::{Value, json};
 
 use super::TestApp;
@@ -56,19 +55,19 @@ impl TestApp {
 
     /// An administrator: made as the command line makes one.
     pub async fn admin(&self) -> Person {
-        let password_hash = self.app.hasher().hash(PASSWORD).await.unwrap();
-        self.app
-            .db()
-            .write(move |tx| {
-                let username = Username::parse("keeper").map_err(|_| Error::broken("username"))?;
-                let email = Email::parse("keeper@example.com").map_err(|_| Error::broken("email"))?;
-                let new =
-                    NewAccount { username, email, password_hash: password_hash.clone(), role: Role::Admin };
-                register(tx, &new)
-            })
-            .await
-            .unwrap();
-        self.log_in("keeper").await
+        self.administrator("keeper").await
+    }
+
+    pub async fn second_admin(&self) -> Person {
+        self.administrator("warden").await
+    }
+
+    async fn administrator(&self, username: &str) -> Person {
+        let checked = check_account(username, &format!("{username}@example.com"), PASSWORD).unwrap();
+        let hash = self.app.hasher().hash(checked.password()).await.unwrap();
+        let new = checked.with_hash(hash, Role::Admin);
+        self.app.db().write(move |tx| register(tx, &new)).await.unwrap();
+        self.log_in(username).await
     }
 
     pub async fn stranger(&self) -> Person {

@@ -6,11 +6,15 @@ mod finished;
 mod listings;
 mod orders;
 mod payments;
+mod profiles;
+mod program;
 mod reply;
+mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
 pub use listings::path_of;
 pub use orders::{Cast, order_path};
 pub use payments::{Trouble, Troubles};
+pub use program::{Answered, Program, read_answer};
 pub use reply::Reply;

@@ -44,14 +44,8 @@ impl TestApp {
     /// An order that is paid for.
     pub async fn active(&self, buyer: &Person, listing: &Value) -> Value {
         let order = self.placed(buyer, listing).await;
-        self.try_to_pay(&order, buyer).await.expect(201);
+        self.pay(buyer, &order, "pm_card_visa").await.expect(201);
         self.get(&order_path(&order), buyer).await.expect(200).json()
-    }
-
-    /// POST /payments with a card that is taken.
-    pub async fn try_to_pay(&self, order: &Value, buyer: &Person) -> Reply {
-        let body = json!({ "order_id": order["id"], "payment_method": "pm_card_visa" });
-        self.post("/payments", buyer, body).await
     }
 
     /// An order that stands at `status`, on the shortest way there.

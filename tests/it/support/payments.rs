@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use guildhall::app::Parts;
 use guildhall::db::Db;
-use guildhall::error::Result;
 use guildhall::params;
 use guildhall::payments::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, Unknown,
 };
 use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::{Person, Reply, TestApp};
 
@@ -169,6 +169,13 @@ const RULES: &[(&str, &str)] = &[
               and p.amount_minor = o.amount_minor and p.currency = o.currency) <> 1",
     ),
     (
+        "what is reserved is not what is on its way back",
+        "select hex(o.id) from orders o where
+         (select coalesce(sum(l.amount_minor), 0) from ledger_journals j join ledger_lines l on l.journal_id = j.id
+          where j.order_id = o.id and l.account like 'refunds:%')
+         <> (select coalesce(sum(r.amount_minor), 0) from refunds r where r.order_id = o.id and r.status = 'pending')",
+    ),
+    (
         "a transaction does not stand as its cause",
         "select hex(t.id) from transactions t join payments p on p.id = t.cause_id where t.type = 'charge' and t.status <>
          case p.status when 'success' then 'success' when 'failed' then 'failed' else 'pending' end
@@ -200,7 +207,7 @@ const AGREEMENT: &[(&str, &str)] = &[
     ),
 ];
 
-fn broken(tx: &guildhall::db::Tx, rules: &[(&str, &str)]) -> Result<Vec<String>> {
+fn broken(tx: &guildhall::db::Tx, rules: &[(&str, &str)]) -> guildhall::error::Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (rule, sql) in rules {
         wrong.extend(tx.all(sql, params![], |row| Ok(format!("{rule}: {}", row.next::<String>()?)))?);
@@ -219,26 +226,58 @@ pub enum Trouble {
     BeforeItHappens,
     /// It happens, and the answer is lost.
     AfterItHappened,
-    /// A refund is refused.
+    /// Whoever asks dies when it has happened.
+    Crash,
+    /// A refund is refused; nothing else is.
     Refused,
+}
+
+/// A call to the provider that waits to be let through.
+#[derive(Clone, Default)]
+pub struct Gate {
+    entered: Arc<Notify>,
+    opened: Arc<Notify>,
+}
+
+impl Gate {
+    /// Resolves when the call has come as far as this.
+    pub async fn entered(&self) {
+        self.entered.notified().await;
+    }
+
+    pub fn open(&self) {
+        self.opened.notify_one();
+    }
 }
 
 /// What will go wrong, call by call; then all is well.
 #[derive(Clone, Default)]
-pub struct Troubles(Arc<Mutex<VecDeque<Trouble>>>);
+pub struct Troubles {
+    waiting: Arc<Mutex<VecDeque<Trouble>>>,
+    gate: Arc<Mutex<Option<Gate>>>,
+}
 
 impl Troubles {
     pub fn add(&self, trouble: Trouble) {
-        self.0.lock().unwrap().push_back(trouble);
+        self.waiting.lock().unwrap().push_back(trouble);
     }
 
     /// The line is good again.
     pub fn clear(&self) {
-        self.0.lock().unwrap().clear();
+        self.waiting.lock().unwrap().clear();
     }
 
-    fn next(&self) -> Option<Trouble> {
-        self.0.lock().unwrap().pop_front()
+    /// Holds the next call up.
+    pub fn hold(&self) -> Gate {
+        let gate = Gate::default();
+        *self.gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    fn next(&self, refund: bool) -> Option<Trouble> {
+        let mut waiting = self.waiting.lock().unwrap();
+        let place = waiting.iter().position(|trouble| refund || *trouble != Trouble::Refused)?;
+        waiting.remove(place)
     }
 
     /// An application whose provider is the sandbox behind a bad line.
@@ -257,22 +296,29 @@ struct Unreliable {
     troubles: Troubles,
 }
 
+/// The answer, or what became of it.
+async fn troubled<T>(
+    trouble: Option<Trouble>,
+    gate: Option<Gate>,
+    answering: Answering<'_, T>,
+) -> Result<T, Unknown> {
+    if let Some(gate) = gate {
+        gate.entered.notify_one();
+        gate.opened.notified().await;
+    }
+    let lost = || Err(Unknown("connection reset by peer".to_owned()));
+    match trouble {
+        Some(Trouble::BeforeItHappens) => lost(),
+        Some(Trouble::AfterItHappened) => answering.await.and_then(|_| lost()),
+        Some(Trouble::Crash) => panic!("killed after {:?}", answering.await.map(drop)),
+        Some(Trouble::Refused) | None => answering.await,
+    }
+}
+
 impl Unreliable {
-    fn troubled<'a, T: Send + 'a>(
-        &self,
-        answering: Answering<'a, T>,
-        refused: impl FnOnce() -> Result<T, Unknown> + Send + 'a,
-    ) -> Answering<'a, T> {
-        let lost = || Unknown("connection reset by peer".to_owned());
-        match self.troubles.next() {
-            None => answering,
-            Some(Trouble::BeforeItHappens) => Box::pin(async move { Err(lost()) }),
-            Some(Trouble::AfterItHappened) => Box::pin(async move {
-                answering.await?;
-                Err(lost())
-            }),
-            Some(Trouble::Refused) => Box::pin(async move { refused() }),
-        }
+    fn answer<'a, T: Send + 'a>(&self, answering: Answering<'a, T>) -> Answering<'a, T> {
+        let gate = self.troubles.gate.lock().unwrap().take();
+        Box::pin(troubled(self.troubles.next(false), gate, answering))
     }
 }
 
@@ -286,20 +332,18 @@ impl Provider for Unreliable {
     }
 
     fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        let refused = || Err(Unknown("a charge is declined by its method, not by trouble".to_owned()));
-        self.troubled(self.sandbox.charge(charge), refused)
+        self.answer(self.sandbox.charge(charge))
     }
 
     fn confirm<'a>(&'a self, key: &'a str) -> Answering<'a, Outcome> {
-        let refused = || Err(Unknown("503 Service Unavailable".to_owned()));
-        self.troubled(self.sandbox.confirm(key), refused)
+        self.answer(self.sandbox.confirm(key))
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
-        let refused = || {
-            let (code, message) = ("card_closed".to_owned(), "the card's account was closed".to_owned());
-            Ok(RefundOutcome::Failed { code, message })
-        };
-        self.troubled(self.sandbox.refund(refund), refused)
+        let (code, message) = ("card_closed".to_owned(), "the card's account was closed".to_owned());
+        match self.troubles.next(true) {
+            Some(Trouble::Refused) => Box::pin(async { Ok(RefundOutcome::Failed { code, message }) }),
+            trouble => Box::pin(troubled(trouble, None, self.sandbox.refund(refund))),
+        }
     }
 }

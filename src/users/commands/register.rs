@@ -1,16 +1,17 @@
-//! What people do with their accounts. Passwords are hashed before a transaction opens: nothing waits inside one.
+//! Opening an account.
 
 use serde_json::json;
 
 use crate::actor::{Actor, Role, UserId};
 use crate::db::Tx;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{OnConstraint, Result};
 use crate::events;
 use crate::params;
 
-use super::model::{Account, Email, Register, Tokens, Username};
-use super::queries::account_of;
-use super::{EMAIL_TAKEN, USERNAME_TAKEN, sessions};
+use super::super::model::{Account, Email, Register, Username};
+use super::super::queries::account_of;
+use super::super::throttle;
+use super::{email_taken, username_taken};
 
 /// An account that may be opened: its words were checked and its password hashed.
 pub struct NewAccount {
@@ -27,7 +28,7 @@ impl NewAccount {
     }
 }
 
-/// Opens an account.
+/// Opens an account. What strangers tried under its names before does not count against it.
 pub fn register(tx: &Tx, new: &NewAccount) -> Result<Account> {
     let id: UserId = tx.new_id();
     tx.execute(
@@ -38,30 +39,7 @@ pub fn register(tx: &Tx, new: &NewAccount) -> Result<Account> {
     .on_unique("users_email_folded", email_taken)
     .on_unique("users_username_folded", username_taken)?;
     events::append(tx, &Actor::System, "account_registered", id, json!({ "role": new.role }))?;
-    account_of(tx, id)
-}
-
-pub(super) fn email_taken() -> Error {
-    EMAIL_TAKEN.error("this e-mail address has an account: log in, or register another address")
-}
-
-pub(super) fn username_taken() -> Error {
-    USERNAME_TAKEN.error("this username is taken: choose another")
-}
-
-/// Starts a session for someone whose password was right.
-pub fn start_session(tx: &Tx, user: UserId) -> Result<Tokens> {
-    let account = account_of(tx, user)?;
-    let pair = sessions::start(tx, user)?;
-    Ok(tokens(pair, &account))
-}
-
-pub(super) fn tokens(pair: sessions::Pair, account: &Account) -> Tokens {
-    Tokens {
-        access_token: pair.access,
-        token_type: "Bearer",
-        expires_in: sessions::ACCESS_LIFE.as_secs(),
-        refresh_token: pair.refresh,
-        user: account.own(),
-    }
+    let account = account_of(tx, id)?;
+    throttle::lift(tx, &account)?;
+    Ok(account)
 }

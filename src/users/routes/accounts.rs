@@ -1,0 +1,100 @@
+//! Accounts themselves: opened, read, changed, deleted, overseen.
+
+use crate::error::{self, Error, Result};
+use crate::http::{Answer, Call};
+
+use super::super::commands::{self, NewAccount, Proof};
+use super::super::model::{ChangeAccount, Register, Suspend};
+use super::super::queries;
+use super::super::throttle::Guess;
+
+pub(super) async fn register(call: Call<Register>) -> Result<Answer> {
+    let input = call.body.check()?;
+    let own_words = [input.username.as_str(), input.email.as_str()];
+    if let Some(mistake) = commands::guessable_password(input.password.as_str(), &own_words) {
+        return Err(Error::Invalid(vec![mistake]));
+    }
+    let hash = call.app.hasher().hash(input.password.as_str()).await?;
+    let new = NewAccount::new(input, hash);
+    call.write(move |tx, _| {
+        let account = commands::register(tx, &new)?;
+        Ok(Answer::created(&account.own())?.at(format!("/users/{}", account.id)).etag(account.version, &()))
+    })
+    .await
+}
+
+pub(super) async fn show(call: Call) -> Result<Answer> {
+    call.read(|tx, call| {
+        let account = queries::find(tx, call.user_id("id")?)?.ok_or_else(error::not_found)?;
+        Ok(Answer::ok(&account.seen_by(&call.actor))?.etag(account.version, &()))
+    })
+    .await
+}
+
+pub(super) async fn update(call: Call<ChangeAccount>) -> Result<Answer> {
+    let proof = prove(&call).await?;
+    call.write(move |tx, call| {
+        let id = call.user_id("id")?;
+        let account = commands::change(tx, &call.actor, id, &call.body, &call.expected(), proof.as_ref())?;
+        Ok(Answer::ok(&account.seen_by(&call.actor))?.etag(account.version, &()))
+    })
+    .await
+}
+
+/// Compares and hashes the passwords that the change needs, before its transaction.
+async fn prove(call: &Call<ChangeAccount>) -> Result<Option<Proof>> {
+    let (id, asked) = (call.user_id("id")?, call.clone());
+    let guess = Guess::own(id, call.address(), !call.app.rate_limits().are_off());
+    let early = guess.clone();
+    let demand =
+        call.app.db().read(move |tx| commands::demand(tx, &asked.actor, id, &asked.body, &early)).await?;
+    let demand = demand.check()?;
+    let Some((current, current_hash)) = demand.current else { return Ok(None) };
+    if !call.app.hasher().verify(current.as_str(), Some(&current_hash)).await? {
+        call.app.db().write(move |tx| guess.failed(tx, Some(id))).await?;
+        return Err(commands::wrong_password());
+    }
+    let another = demand.new_password.filter(|new| new.as_str() != current.as_str());
+    let new_hash = match another {
+        Some(new) => Some(call.app.hasher().hash(new.as_str()).await?),
+        None => None,
+    };
+    Ok(Some(Proof { guess, current_hash, new_hash }))
+}
+
+pub(super) async fn close(call: Call) -> Result<Answer> {
+    call.write(|tx, call| {
+        commands::close(tx, &call.actor, call.user_id("id")?, &call.expected())?;
+        Answer::no_content()
+    })
+    .await
+}
+
+pub(super) async fn search(call: Call) -> Result<Answer> {
+    call.read(|tx, call| {
+        let short = |text: &str| (text.chars().count() <= 254).then(|| text.to_owned());
+        let start =
+            call.query.parsed("q", "at most 254 characters", short)?.filter(|start| !start.is_empty());
+        let (page, list) = (call.page()?, format!("users {}", start.as_deref().unwrap_or_default()));
+        let found = queries::search(tx, &call.actor, start.as_deref(), page.after(&list)?, page.rows())?;
+        let seen = page.page(&list, found, |account| account.id)?.map(|account| account.seen_by(&call.actor));
+        call.list(&seen, seen.next_cursor.as_deref())
+    })
+    .await
+}
+
+pub(super) async fn suspend(call: Call<Suspend>) -> Result<Answer> {
+    call.write(|tx, call| {
+        let account = commands::suspend(tx, &call.actor, call.user_id("id")?, &call.body)?;
+        Ok(Answer::ok(&account.seen_by(&call.actor))?.etag(account.version, &()))
+    })
+    .await
+}
+
+pub(super) async fn reinstate(call: Call<Suspend>) -> Result<Answer> {
+    call.write(|tx, call| {
+        let account = commands::reinstate(tx, &call.actor, call.user_id("id")?, &call.body)?;
+        Ok(Answer::ok(&account.seen_by(&call.actor))?.etag(account.version, &()))
+    })
+    .await
+}

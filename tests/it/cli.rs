@@ -1,0 +1,260 @@
+//! The program: its settings, its commands, and how it starts and stops.
+
+use std::io::{BufRead, BufReader, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+use crate::support::{PASSWORD, Program, read_answer};
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file() {
+    let program = Program::new();
+    std::fs::write(
+        program.dir().join("guildhall.toml"),
+        "currency = 'EUR'\nfee_percent = 7.5\nlog = 'warn'\n",
+    )
+    .unwrap();
+    let output = program
+        .command(&["doctor", "--currency", "CHF", "--listen", "127.0.0.1:0"])
+        .env("GUILDHALL_CURRENCY", "JPY")
+        .env("GUILDHALL_LOG", "info")
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let setting = |key: &str| {
+        let line = shown.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
+        line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(setting("currency "), ["flag", "CHF"]);
+    assert_eq!(setting("log "), ["GUILDHALL_LOG", "info"]);
+    assert_eq!(setting("fee_percent "), ["file", "7.5"]);
+    assert_eq!(setting("pay_within_hours "), ["default", "24"]);
+}
+
+#[test]
+fn an_unknown_key_is_wrong_usage_and_names_the_near_one() {
+    let program = Program::new();
+    std::fs::write(program.dir().join("other.toml"), "listne = '127.0.0.1:0'\n").unwrap();
+    let ended = program.run(&["serve", "--config", "other.toml"]).expect(2);
+    assert!(ended.stderr.contains("unknown key `listne`: did you mean `listen`?"), "{}", ended.stderr);
+    assert!(!program.dir().join("guildhall-data").exists());
+}
+
+#[test]
+fn a_wrong_value_is_wrong_usage_and_says_the_mend() {
+    let program = Program::new();
+    let ended = program.run(&["--listen", "8080", "--database-url", "postgres://db/guildhall"]).expect(2);
+    assert!(ended.stderr.contains("--listen 8080"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("such as 127.0.0.1:8080"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("embedded database only"), "{}", ended.stderr);
+}
+
+#[test]
+fn nothing_else_that_needs_the_data_directory_runs_beside_serve() {
+    let program = Program::new();
+    let server = program.serve(&[]);
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate"], &["restore", "backup.db"]] {
+        let ended = program.run(arguments).expect(1);
+        assert!(ended.stderr.contains("in use by another guildhall (process "), "{}", ended.stderr);
+    }
+    server.get("/readyz").expect(200);
+}
+
+#[test]
+fn a_backup_made_while_serving_is_restored_whole() {
+    let program = Program::new();
+    program.make_administrator();
+    let server = program.serve(&["--rate-limit", "off"]);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..1_000 {
+                if done.load(Ordering::SeqCst) {
+                    return;
+                }
+                let name = format!("person{number}");
+                let body =
+                    json!({ "username": name, "email": format!("{name}@example.com"), "password": PASSWORD });
+                server.post("/users/register", None, &body).expect(201);
+            }
+        });
+        let ended = program.run(&["backup", "copy.db"]);
+        done.store(true, Ordering::SeqCst);
+        ended.expect(0);
+    });
+    assert!(!program.dir().join("copy.db.partial").exists());
+    program.run(&["backup", "copy.db"]).expect(1);
+
+    program.run(&["restore", "copy.db", "--data-dir", "elsewhere"]).expect(0);
+    let restored = program.serve(&["--data-dir", "elsewhere"]);
+    restored.get("/readyz").expect(200);
+    restored.log_in("keeper");
+}
+
+#[test]
+fn restore_touches_neither_a_database_nor_takes_what_is_none() {
+    let program = Program::new();
+    program.make_administrator();
+    program.run(&["backup", "copy.db"]).expect(0);
+    let ended = program.run(&["restore", "copy.db"]).expect(1);
+    assert!(ended.stderr.contains("guildhall.db exists"), "{}", ended.stderr);
+
+    let mut bytes = std::fs::read(program.dir().join("copy.db")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xa5);
+    std::fs::write(program.dir().join("damaged.db"), &bytes).unwrap();
+    std::fs::write(program.dir().join("letter.db"), "Dear guild, ".repeat(1_000)).unwrap();
+    for file in ["damaged.db", "letter.db", "missing.db"] {
+        program.run(&["restore", file, "--data-dir", "fresh"]).expect(1);
+        assert!(!program.dir().join("fresh/guildhall.db").exists(), "{file}");
+    }
+}
+
+#[test]
+fn sigterm_lets_a_running_request_finish_and_exits_0() {
+    let program = Program::new();
+    let mut server = program.serve(&[]);
+    let body = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD }).to_string();
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /users/register HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // The server asks for the body once a handler reads it: from here on the request is running.
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    let (mut asked, mut empty) = (String::new(), String::new());
+    lines.read_line(&mut asked).unwrap();
+    lines.read_line(&mut empty).unwrap();
+    assert!(asked.starts_with("HTTP/1.1 100"), "{asked}");
+
+    server.terminate();
+    server.logged("draining");
+    stream.write_all(body.as_bytes()).unwrap();
+    read_answer(stream).expect(201);
+    assert_eq!(server.ended(), 0);
+}
+
+#[test]
+fn openapi_prints_what_is_served() {
+    let program = Program::new();
+    let server = program.serve(&[]);
+    let printed = program.run(&["openapi", "--listen", &server.address]).expect(0).stdout;
+    assert_eq!(printed.trim_end(), server.get("/openapi.json").expect(200).body.trim_end());
+}
+
+#[test]
+fn doctor_fails_only_when_something_must_be_mended() {
+    let program = Program::new();
+    program.run(&["doctor", "--listen", "127.0.0.1:0"]).expect(0);
+    assert!(!program.dir().join("guildhall-data").exists());
+    let warned = program.run(&["doctor", "--listen", "0.0.0.0:0"]).expect(0);
+    assert!(warned.stdout.contains("warn  the sandbox payment provider is open"), "{}", warned.stdout);
+    let failed =
+        program.run(&["doctor", "--listen", "127.0.0.1:0", "--trusted-proxies", "0.0.0.0/0"]).expect(1);
+    assert!(failed.stdout.contains("FAIL  trusted_proxies holds every address"), "{}", failed.stdout);
+    let mistaken = program.run(&["doctor", "--listen", "nowhere"]).expect(1);
+    assert!(mistaken.stdout.contains("FAIL  `--listen nowhere` is not usable"), "{}", mistaken.stdout);
+
+    let server = program.serve(&[]);
+    let beside = program.run(&["doctor", "--listen", &server.address]).expect(0);
+    assert!(beside.stdout.contains("ok    a guildhall uses the data directory"), "{}", beside.stdout);
+}
+
+#[test]
+fn an_administrator_made_beside_serve_logs_in() {
+    let program = Program::new();
+    let server = program.serve(&[]);
+    assert_eq!(server.listening["has_administrator"], json!(false));
+    program.make_administrator();
+    let token = server.log_in("keeper");
+    let account =
+        server.post("/users/login", None, &json!({ "email": "keeper@example.com", "password": PASSWORD }));
+    assert_eq!(account.expect(200).json()["user"]["role"], "admin");
+
+    let reset = ["admin", "reset-password", "--email", "Keeper@example.com", "--password-stdin"];
+    program.run_with(&reset, "another quiet lantern\n").expect(0);
+    let body = json!({ "username": "keeper", "password": "another quiet lantern" });
+    server.post("/users/login", None, &body).expect(200);
+    server.post("/users/login", None, &json!({ "username": "keeper", "password": PASSWORD })).expect(401);
+    assert_eq!(server.post("/test/clock", Some(&token), &json!({})).status, 404);
+}
+
+#[test]
+fn a_password_that_would_soon_be_guessed_opens_no_account() {
+    let program = Program::new();
+    let create =
+        ["admin", "create", "--username", "keeper", "--email", "keeper@example.com", "--password-stdin"];
+    let ended = program.run_with(&create, "password1\n").expect(1);
+    assert!(ended.stderr.contains("three unrelated words"), "{}", ended.stderr);
+    program.run_with(&create[..create.len() - 1], PASSWORD).expect(2);
+    let unknown = ["admin", "reset-password", "--username", "keeper", "--password-stdin"];
+    let ended = program.run_with(&unknown, PASSWORD).expect(1);
+    assert!(ended.stderr.contains("no account is called keeper"), "{}", ended.stderr);
+}
+
+#[test]
+fn no_migrate_waits_for_the_operator() {
+    let program = Program::new();
+    let ended = program.run(&["serve", "--no-migrate", "--listen", "127.0.0.1:0"]).expect(1);
+    assert!(ended.stderr.contains("run `guildhall migrate`"), "{}", ended.stderr);
+    program.run(&["migrate"]).expect(0);
+    program.serve(&["--no-migrate"]).get("/readyz").expect(200);
+}
+
+#[test]
+fn a_process_serves_the_services_it_is_told_to() {
+    let program = Program::new();
+    let server = program.serve(&["--services", "profiles,orders"]);
+    let body = json!({ "username": "keeper", "password": PASSWORD });
+    let answered = server.post("/users/login", None, &body).expect(404);
+    assert!(answered.json()["detail"].as_str().unwrap().contains("does not serve this operation"));
+}
+
+#[test]
+fn metrics_count_requests_and_have_an_address_of_their_own() {
+    let program = Program::new();
+    let server = program.serve(&[]);
+    server.get("/livez").expect(200);
+    let text = server.get("/metrics").expect(200).body;
+    assert!(text.contains(r#"http_requests_total{method="GET",route="/livez",status="200"} 1"#), "{text}");
+    assert!(text.contains(r#"http_request_seconds_bucket{route="/livez",le="0.005"}"#), "{text}");
+    drop(server);
+
+    let mut server = program.serve(&["--metrics-listen", "127.0.0.1:0"]);
+    server.get("/metrics").expect(404);
+    server.address =
+        server.listening["metrics"].as_str().unwrap().replace("http://", "").replace("/metrics", "");
+    server.get("/metrics").expect(200);
+    server.get("/users/me").expect(404);
+}
+
+#[test]
+fn the_test_clock_stays_where_it_was_moved() {
+    let program = Program::new();
+    program.make_administrator();
+    let day = json!({ "advance_s": 86_400 });
+    let now = |answered: crate::support::Answered| {
+        guildhall::time::Time::parse(answered.expect(200).json()["now"].as_str().unwrap()).unwrap()
+    };
+    let server = program.serve(&["--test-clock"]);
+    let ada = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD });
+    server.post("/users/register", None, &ada).expect(201);
+    server.post("/test/clock", None, &day).expect(401);
+    server.post("/test/clock", Some(&server.log_in("ada")), &day).expect(403);
+    let keeper = server.log_in("keeper");
+    server.post("/test/clock", Some(&keeper), &json!({ "advance_s": 0 })).expect(422);
+    let first = now(server.post("/test/clock", Some(&keeper), &day));
+    assert!(server.get("/openapi.json").body.contains("advanceClock"));
+    drop(server);
+
+    let server = program.serve(&["--test-clock"]);
+    let second = now(server.post("/test/clock", Some(&server.log_in("keeper")), &json!({ "advance_s": 60 })));
+    assert!(second.since(first).as_secs() >= 60, "{first} {second}");
+    drop(server);
+
+    let server = program.serve(&[]);
+    server.post("/test/clock", Some(&server.log_in("keeper")), &day).expect(404);
+    assert!(!server.get("/openapi.json").body.contains("advanceClock"));
+}
