@@ -2,17 +2,19 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::content::{self, Crowd, Freelancer, Offer, Person};
+use super::content::{self, Crowd, Freelancer, Offer, Person, PortfolioItem};
 use super::{Deed, HOURS, STEP_HOURS};
 use crate::actor::{Actor, Role, UserId};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::listings::{self, ListingId};
 use crate::money::{Currency, Money};
+use crate::profiles;
 use crate::users::commands::{NewAccount, register};
 use crate::users::{Email, Username};
+use crate::version::Expected;
 
 /// Somebody, from the hour they join.
 pub struct Member {
@@ -73,6 +75,26 @@ impl Member {
             role: self.role,
         };
         Ok(Box::new(move |tx| Ok(register(tx, &new)?.id.cast())))
+    }
+
+    /// A freelancer's page with its portfolio.
+    pub fn write_page(&self) -> Result<Deed> {
+        let actor = self.actor()?;
+        let user = actor.require_user()?;
+        let page = self.page.as_ref().ok_or_else(|| Error::broken("a buyer has no page"))?;
+        let body = json!({
+            "first_name": self.person.first_name, "last_name": self.person.last_name, "bio": page.bio,
+            "skills": page.skills, "experience": page.experience,
+        });
+        let work = |item: &PortfolioItem| json!({ "title": item.title, "description": item.description, "url": item.url });
+        let works: Vec<Value> = page.portfolio.iter().map(work).collect();
+        Ok(Box::new(move |tx| {
+            profiles::commands::change(tx, &actor, user, &body.clone().into(), &Expected::any())?;
+            for work in &works {
+                profiles::commands::add_item(tx, &actor, user, &work.clone().into())?;
+            }
+            Ok(user.cast())
+        }))
     }
 }
 

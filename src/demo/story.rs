@@ -18,8 +18,10 @@ use crate::listings;
 use crate::money::{Currency, Money};
 
 /// Something that one person does; whom or what it is about, by its place in the story.
+#[derive(Debug)]
 pub enum Act {
     Join(usize),
+    WritePage(usize),
     Offer(usize),
     /// A step of an order; the number tells it from the other steps.
     Order(usize, Step, u64),
@@ -66,7 +68,12 @@ impl Story {
             self.offers.extend(Offered::range(rng, seller, member));
         }
         for index in 0..self.people.len() {
-            self.enter(self.people[index].joins_at, Act::Join(index));
+            let Member { joins_at, ref page, .. } = self.people[index];
+            let has_page = page.is_some();
+            self.enter(joins_at, Act::Join(index));
+            if has_page {
+                self.enter(joins_at + STEP_HOURS, Act::WritePage(index));
+            }
         }
         for index in 0..self.offers.len() {
             self.enter(self.offers[index].at, Act::Offer(index));
@@ -133,6 +140,7 @@ impl Story {
     pub fn deed(&self, app: &App, act: &Act) -> Result<Deed> {
         match *act {
             Act::Join(person) => self.people[person].join(&self.password_hash),
+            Act::WritePage(person) => self.people[person].write_page(),
             Act::Offer(offer) => {
                 let offered = &self.offers[offer];
                 Ok(offered.publish(self.people[offered.seller].actor()?, self.currency))
@@ -168,7 +176,7 @@ impl Story {
                 self.courses[index].payment = Some(made.cast());
                 return true;
             }
-            Act::Order(..) => {}
+            Act::WritePage(_) | Act::Order(..) => {}
         }
         false
     }
@@ -193,4 +201,27 @@ impl Story {
 /// One of `there`, and rather one of the first.
 fn early(rng: &mut ChaCha8Rng, there: usize) -> usize {
     rng.random_range(0..there).min(rng.random_range(0..there))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(seed: u64) -> String {
+        let usd = Currency::parse("USD").expect("a listed currency");
+        let mut story = Story::plan(1, seed, usd, String::new());
+        let mut text = String::new();
+        while let Some((hour, acts)) = story.next_acts() {
+            text += &format!("{hour} {acts:?}\n");
+        }
+        let people = story.people.iter().map(|member| &member.person);
+        let offers = story.offers.iter().map(|offered| (offered.seller, &offered.offer));
+        text + &format!("{:?}{:?}", people.collect::<Vec<_>>(), offers.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_same_seed_tells_the_same_story() {
+        assert_eq!(told(3), told(3));
+        assert_ne!(told(3), told(4));
+    }
 }

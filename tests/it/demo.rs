@@ -34,6 +34,12 @@ async fn the_demo_has_orders_in_every_state_and_keeps_every_promise() {
         .collect();
     assert_eq!(states.len(), 6, "{states:?}");
     assert!(states["completed"] > 300 && states["pending"] >= 5 && states["disputed"] >= 5, "{states:?}");
+    let pages = |tx: &guildhall::db::Tx| {
+        tx.one("select count(*) from profiles where bio <> '' and skills <> '[]'", params![], |row| {
+            row.next::<i64>()
+        })
+    };
+    assert_eq!(app.db().read(pages).await.unwrap(), 50);
     let violations = verify::run(app.db()).await.unwrap();
     assert!(violations.is_empty(), "{}", verify::report(&violations));
 }
