@@ -15,6 +15,7 @@ pub mod events;
 pub mod form;
 pub mod http;
 pub mod ledger;
+pub mod page;
 pub mod version;
 
 // The services, each above the ones before it.

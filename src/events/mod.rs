@@ -5,6 +5,6 @@ mod log;
 mod timers;
 mod worker;
 
-pub use log::{Event, EventId, Subscribers, append, newest_at, of_subject};
+pub use log::{Event, EventId, EventKind, Subscribers, append, newest_at, of_subject};
 pub use timers::{cancel, schedule};
 pub use worker::{Handler, Handlers, run_worker, settle};

@@ -20,10 +20,10 @@ use crate::version::Expected;
 use super::answer::Answer;
 use super::idempotency::{Claim, Key};
 use super::operation::{Access, Operation};
-use super::page::PageRequest;
 use super::problem::REQUEST_ID;
 use super::query::Query;
 use super::server::{BodyTimedOut, Peer};
+use crate::page::PageRequest;
 
 /// A JSON body may have this many bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -6,8 +6,9 @@ use crate::actor::Actor;
 use crate::db::Tx;
 use crate::db::search::Words;
 use crate::error::{INVALID_PARAMETER, ROLE_REQUIRED, Result};
-use crate::http::{Access, Answer, Call, Operation, Page, Param, RateClass, delete, get, patch, post, put};
+use crate::http::{Access, Answer, Call, Operation, Param, RateClass, delete, get, patch, post, put};
 use crate::money::{Currency, Money};
+use crate::page::Page;
 
 use super::model::{ChangeListing, CreateListing, ListingId, SeenListing, Status, folded};
 use super::search::{self, Search, Sort};

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use crate::actor::{Actor, UserId};
 use crate::db::{Json, Row, Sql, Tx};
 use crate::error::{self, Result};
-use crate::http::PageRequest;
+use crate::page::PageRequest;
 use crate::users::{self, Card};
 
 use super::model::{Inbox, Notification, NotificationId};

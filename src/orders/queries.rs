@@ -5,9 +5,9 @@ use crate::config::Market;
 use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Error, Result};
 use crate::events::{self, Event, EventId};
-use crate::http::{Page, PageRequest};
 use crate::listings::ListingId;
 use crate::money::{Money, Rate};
+use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::users::Blocker;
 

@@ -6,9 +6,10 @@ use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::{self, Result, TOO_MANY_REQUESTS};
 use crate::form::Nothing;
-use crate::http::{Access, Answer, Call, Operation, Page, Param, delete, get, patch, post, put};
+use crate::http::{Access, Answer, Call, Operation, Param, delete, get, patch, post, put};
 use crate::id::Id;
 use crate::listings;
+use crate::page::Page;
 
 use super::model::{ChangeOrder, Happening, Order, PlaceOrder, SeenOrder, Side, Status};
 use super::queries::{self, Filter};

@@ -3,11 +3,11 @@
 use crate::actor::{Actor, UserId};
 use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Error, Result};
-use crate::http::{Page, PageRequest};
 use crate::id::Id;
 use crate::ledger::{self, Account};
 use crate::money::Money;
 use crate::orders::OrderId;
+use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::users::Blocker;
 

@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::form::{Form, Nothing};
-use crate::http::{Access, Answer, Begun, Call, Operation, Page, Param, RateClass, get, post};
+use crate::http::{Access, Answer, Begun, Call, Operation, Param, RateClass, get, post};
 use crate::id::Id;
+use crate::page::Page;
 use crate::time::Time;
 
 use super::model::{

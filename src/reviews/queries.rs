@@ -3,9 +3,9 @@
 use crate::actor::{Actor, UserId};
 use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Result};
-use crate::http::{Page, PageRequest};
 use crate::id::Id;
 use crate::listings::{self, ListingId};
+use crate::page::{Page, PageRequest};
 use crate::{params, users};
 
 use super::model::{Direction, Review, ReviewId, ServiceReviews, Summary, UserReviews};

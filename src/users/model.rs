@@ -205,6 +205,7 @@ impl Field for Password {
     fn read(node: &Node) -> Read<Self> {
         let Node::String(text) = node else { return Err(Wrong::kind("a string", node)) };
         match text.len() {
+            8..=1_024 if text.chars().any(char::is_control) => Err(vec![without_controls()]),
             8..=1_024 => Ok(Self(text.clone())),
             0..8 => {
                 Err(vec![Wrong::new("too_short", "send at least 8 bytes: three unrelated words are good")])
@@ -220,6 +221,11 @@ impl Field for Password {
     fn expected() -> String {
         "a password of at least 8 bytes".to_owned()
     }
+}
+
+/// No keyboard writes them, so a client that sends them has a fault.
+fn without_controls() -> Wrong {
+    Wrong::new("invalid_characters", "remove the control characters")
 }
 
 /// Fewer guesses than this find it (zxcvbn); the account's own words count as known.
@@ -256,6 +262,7 @@ impl std::fmt::Debug for Attempt {
 impl Field for Attempt {
     fn read(node: &Node) -> Read<Self> {
         match node {
+            Node::String(text) if text.chars().any(char::is_control) => Err(vec![without_controls()]),
             Node::String(text) if text.len() <= 1_024 => Ok(Self(text.clone())),
             Node::String(_) => Err(vec![Wrong::new("too_long", "send at most 1,024 bytes")]),
             _ => Err(Wrong::kind("a string", node)),

@@ -5,7 +5,8 @@ mod signing_in;
 
 use serde_json::json;
 
-use crate::http::{Access, Operation, Page, Param, RateClass, delete, get, patch, post, put};
+use crate::http::{Access, Operation, Param, RateClass, delete, get, patch, post, put};
+use crate::page::Page;
 
 use super::model::{ChangeAccount, Login, Logout, Refresh, Register, SeenAccount, Suspend, Tokens};
 use super::{

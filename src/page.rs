@@ -36,7 +36,7 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    pub(super) fn new(limit: usize, cursor: Option<String>) -> Self {
+    pub fn new(limit: usize, cursor: Option<String>) -> Self {
         Self { limit, cursor }
     }
 
