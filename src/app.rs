@@ -41,6 +41,8 @@ pub struct Parts {
     /// The sandbox keeps its books in the database that it is given.
     pub provider: MakeProvider,
     pub metrics: Option<PrometheusHandle>,
+    /// The demo's begins in the past.
+    pub clock: Arc<Clock>,
 }
 
 impl Default for Parts {
@@ -49,6 +51,7 @@ impl Default for Parts {
             password_cost: Cost::STANDARD,
             provider: Box::new(|db| Arc::new(Sandbox::new(db.clone()))),
             metrics: None,
+            clock: Arc::default(),
         }
     }
 }
@@ -57,7 +60,7 @@ impl App {
     /// Opens the database in the data directory and wires the services. Does not migrate.
     pub fn open(config: Config, parts: Parts) -> Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
-        let db = Db::open(&config.database_file(), Arc::new(Clock::default()), wiring(&config))?;
+        let db = Db::open(&config.database_file(), parts.clock, wiring(&config))?;
         let provider = (parts.provider)(&db);
         Ok(Self(Arc::new(Inner {
             db,

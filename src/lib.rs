@@ -32,3 +32,4 @@ pub mod app;
 pub mod cli;
 pub mod demo;
 pub mod test_clock;
+pub mod verify;

@@ -75,6 +75,14 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// A clock that begins `span` ago, for a story that leads up to now.
+    pub fn behind(span: Duration) -> Self {
+        let clock = Self::default();
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4);
+        clock.ahead_micros.store(-micros, Ordering::SeqCst);
+        clock
+    }
+
     pub fn now(&self) -> Time {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let shifted = i64::try_from(system).unwrap_or(i64::MAX) + self.ahead_micros.load(Ordering::SeqCst);
@@ -111,6 +119,15 @@ mod tests {
             Some(Time::from_micros(1_790_000_000_500_000))
         );
         assert_eq!(Time::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_reaches_the_present() {
+        let clock = Clock::behind(Duration::from_secs(3_600));
+        let present = Clock::default().now();
+        assert!(present.since(clock.now()) > Duration::from_secs(3_500));
+        clock.reach(Duration::ZERO);
+        assert!(clock.now() >= present);
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 mod admin;
 mod backup;
+mod demo;
 mod doctor;
 mod flags;
 mod lock;
 mod logs;
 mod serve;
+mod verify;
 
 use std::fmt;
 use std::io::{ErrorKind, Write, stdout};
@@ -51,6 +53,17 @@ enum Command {
     /// Accounts of administrators, and lost passwords
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Fill an empty database with a believable marketplace
+    Demo {
+        /// How much of it: 1 is about 130 people and 500 orders
+        #[arg(long, default_value_t = 1)]
+        scale: u32,
+        /// The same seed tells the same story
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Check every invariant in one read-only snapshot, also while serving
+    Verify,
     /// Copy a consistent state of the database to FILE, also while serving
     Backup { file: PathBuf },
     /// Fill an empty data directory from a backup
@@ -132,6 +145,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve => serve::serve(config).await,
         Command::Migrate => migrate(config).await,
         Command::Admin(act) => admin::run(config, act).await,
+        Command::Demo { scale, seed } => demo::demo(config, scale, seed).await,
+        Command::Verify => verify::verify(config).await,
         Command::Backup { file } => backup::backup(config, &file),
         Command::Restore { file } => backup::restore(&config, &file),
         Command::Openapi => say(printed_document(app::served(&config), &config.public_url())),

@@ -66,6 +66,16 @@ impl Db {
         self.engine.read(work).await
     }
 
+    /// Runs `work` on one consistent snapshot for as long as it takes, without keeping other reads waiting. The log grows
+    /// meanwhile: not for requests.
+    pub async fn read_long<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx) -> Result<T> + Send + 'static,
+    {
+        self.engine.read_long(Arc::clone(&self.shared), work).await
+    }
+
     /// Runs `work` in a transaction: all of it is durable when this returns `Ok`, none of it otherwise. `work` may run
     /// again after a serialization failure, so it must not have effects of its own. It is finished even when the caller
     /// goes away.
@@ -103,7 +113,7 @@ impl Db {
 
     /// What the engine itself finds wrong with its file and its foreign keys.
     pub async fn check_integrity(&self) -> Result<Vec<String>> {
-        self.read(|tx| tx.conn.check_integrity()).await
+        self.read_long(|tx| tx.check_integrity()).await
     }
 }
 
@@ -170,6 +180,21 @@ impl Tx<'_> {
         map: impl FnMut(&Row) -> Result<T>,
     ) -> Result<Vec<T>> {
         self.conn.query(sql, params, map)
+    }
+
+    /// Hands over row by row until `take` says that it wants no more: for what is too much to hold.
+    pub fn each(
+        &self,
+        sql: &str,
+        params: &[&dyn Param],
+        take: impl FnMut(&Row) -> Result<bool>,
+    ) -> Result<()> {
+        self.conn.each(sql, params, take)
+    }
+
+    /// What the engine itself finds wrong with its file and its foreign keys.
+    pub fn check_integrity(&self) -> Result<Vec<String>> {
+        self.conn.check_integrity()
     }
 
     /// The first row, if there is one.

@@ -108,10 +108,26 @@ impl Engine {
             if reply.is_closed() {
                 return;
             }
-            let _ = reply.send(catching(|| read_in(connection, shared, work)));
+            let _ = reply.send(catching(|| read_in(connection, shared, Some(READ_DEADLINE), work)));
         });
         self.reads.try_send(job).map_err(refused)?;
         answer.await.map_err(|_| Error::broken("a reader thread went away"))?
+    }
+
+    /// A read without a deadline, on a thread and a connection of its own.
+    pub async fn read_long<T, F>(&self, shared: Arc<Shared>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx) -> Result<T> + Send + 'static,
+    {
+        let file = self.file.clone();
+        let run = move || {
+            let mut connection = connect(&file, Kind::Reader)?;
+            // What it sorts may be larger than the memory.
+            connection.pragma_update(None, "temp_store", "file").map_err(Fault::from)?;
+            read_in(&mut connection, &shared, None, work)
+        };
+        tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(Box::new(error)))?
     }
 
     pub async fn write<T, F>(&self, work: F) -> Result<T>
@@ -242,11 +258,12 @@ fn transaction<'c>(connection: &'c Connection, shared: &'c Shared) -> Tx<'c> {
 fn read_in<T>(
     connection: &mut Connection,
     shared: &Shared,
+    within: Option<Duration>,
     work: impl FnOnce(&Tx) -> Result<T>,
 ) -> Result<T> {
     let started = Instant::now();
-    let deadline = move || started.elapsed() > READ_DEADLINE;
-    connection.progress_handler(10_000, Some(deadline)).map_err(Fault::from)?;
+    let too_slow = within.map(|within| move || started.elapsed() > within);
+    connection.progress_handler(10_000, too_slow).map_err(Fault::from)?;
     execute(connection, "begin")?;
     let outcome = catching(|| work(&transaction(connection, shared)));
     execute(connection, "commit")?;

@@ -11,6 +11,7 @@ use guildhall::events;
 use guildhall::http::router;
 use guildhall::http::server::Peer;
 use guildhall::users::passwords::Cost;
+use guildhall::verify;
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -133,6 +134,12 @@ impl TestApp {
     /// Runs everything that is due.
     pub async fn settle(&self) {
         events::settle(&self.app).await.unwrap();
+    }
+
+    /// Every invariant holds: for the end of a test that did much.
+    pub async fn verify(&self) {
+        let violations = verify::run(self.app.db()).await.unwrap();
+        assert!(violations.is_empty(), "{}", verify::report(&violations));
     }
 
     /// Moves the clock and runs everything that became due.

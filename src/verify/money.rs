@@ -1,0 +1,215 @@
+//! The ledger, and what it must agree with.
+
+use std::collections::HashMap;
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::Id;
+use crate::params;
+
+use super::Witnesses;
+
+/// Every journal sums to zero, and so does the whole ledger in each currency. A journal belongs to one order, so it has
+/// one currency.
+pub(super) fn ledger_balances(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let journals =
+        "select journal_id, count(*), cast(sum(amount_minor) as bigint), min(currency), max(currency)
+         from ledger_lines group by journal_id
+         having count(*) < 2 or sum(amount_minor) <> 0 or min(currency) <> max(currency)";
+    found.search(tx, journals, params![], |row| {
+        let (journal, lines, sum): (Id<()>, i64, i64) = (row.next()?, row.next()?, row.next()?);
+        let (one, other): (String, String) = (row.next()?, row.next()?);
+        Ok(Some(match one == other {
+            true => format!("journal {journal} sums to {sum} {one} over {lines} lines"),
+            false => format!("journal {journal} mixes {one} and {other}"),
+        }))
+    })?;
+    let empty = "select j.id from ledger_journals j
+         where not exists (select 1 from ledger_lines l where l.journal_id = j.id)";
+    found.search(tx, empty, params![], |row| {
+        Ok(Some(format!("journal {} has no lines", row.next::<Id<()>>()?)))
+    })?;
+    let mut totals: HashMap<String, i128> = HashMap::new();
+    tx.each(BALANCES, params![], |row| {
+        let (_account, currency, balance): (String, String, i64) = (row.next()?, row.next()?, row.next()?);
+        *totals.entry(currency).or_default() += i128::from(balance);
+        Ok(true)
+    })?;
+    for (currency, total) in totals.into_iter().filter(|(_, total)| *total != 0) {
+        found.add(format!("the whole ledger sums to {total} {currency}"));
+    }
+    Ok(())
+}
+
+const BALANCES: &str = "select account, currency, cast(sum(amount_minor) as bigint) from ledger_lines group by account, currency";
+
+/// What is held for orders and people is never less than nothing; there are no accounts of other kinds.
+pub(super) fn nothing_overdrawn(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    found.search(tx, BALANCES, params![], |row| {
+        let (account, currency, balance): (String, String, i64) = (row.next()?, row.next()?, row.next()?);
+        let kind = account.split_once(':').map_or(account.as_str(), |(kind, _)| kind);
+        Ok(match kind {
+            "escrow" | "refunds" | "payable" if balance < 0 => {
+                Some(format!("{account} holds {balance} {currency}"))
+            }
+            "escrow" | "refunds" | "payable" | "provider" | "fees" => None,
+            _ => Some(format!("there is no account of the kind of {account}")),
+        })
+    })
+}
+
+/// What one order's money has become, in minor units.
+struct Whereabouts {
+    captured: i64,
+    refunded: i64,
+    reserved: i64,
+    marked_refunded: i64,
+    in_escrow: i64,
+    in_refunds: i64,
+    paid_out: i64,
+    fees: i64,
+}
+
+impl Whereabouts {
+    fn wrong(&self, status: &str, frozen_fee: i64) -> Option<String> {
+        let Self { captured, refunded, reserved, marked_refunded, in_escrow, in_refunds, paid_out, fees } =
+            self;
+        let sum = in_escrow + in_refunds + refunded + paid_out + fees;
+        if *captured != sum {
+            return Some(format!(
+                "captured {captured}, but escrow {in_escrow} + reserved refunds {in_refunds} + refunded {refunded} + \
+                 released {paid_out} + fees {fees} = {sum}"
+            ));
+        }
+        if in_refunds != reserved {
+            return Some(format!(
+                "its ledger reserves {in_refunds} for refunds, its pending refunds want {reserved}"
+            ));
+        }
+        if *marked_refunded != refunded + reserved {
+            return Some(format!(
+                "its payments say {marked_refunded} refunded, its refunds {refunded} + {reserved}"
+            ));
+        }
+        match status {
+            "completed" | "cancelled" if *in_escrow != 0 => {
+                Some(format!("is {status} and holds {in_escrow} in escrow"))
+            }
+            "completed" if *fees != frozen_fee => {
+                Some(format!("says a fee of {frozen_fee}, {fees} was kept"))
+            }
+            "completed" => None,
+            _ if paid_out + fees != 0 => Some(format!("is {status}, yet {paid_out} + {fees} was released")),
+            _ => None,
+        }
+    }
+}
+
+/// Captured = escrow + reserved refunds + refunded + released, per order, and every line names its order's accounts and
+/// currency.
+pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    found.search(tx, WHEREABOUTS, params![], |row| {
+        let (order, status, fee): (Id<()>, String, i64) = (row.next()?, row.next()?, row.next()?);
+        let money = Whereabouts {
+            captured: row.next()?,
+            refunded: row.next()?,
+            reserved: row.next()?,
+            marked_refunded: row.next()?,
+            in_escrow: row.next()?,
+            in_refunds: row.next()?,
+            paid_out: row.next()?,
+            fees: row.next()?,
+        };
+        Ok(money.wrong(&status, fee).map(|wrong| format!("order {order}: {wrong}")))
+    })?;
+    listed(tx, found)?;
+    let lines = "select l.account, l.currency, j.id, o.id, o.freelancer_id, o.currency
+         from ledger_lines l join ledger_journals j on j.id = l.journal_id join orders o on o.id = j.order_id";
+    found.search(tx, lines, params![], |row| {
+        let (account, currency, journal): (String, String, Id<()>) = (row.next()?, row.next()?, row.next()?);
+        let (order, seller, expected): (Id<()>, Id<()>, String) = (row.next()?, row.next()?, row.next()?);
+        let own = match account.split_once(':') {
+            Some(("escrow" | "refunds", id)) => id == order.to_string(),
+            Some(("payable", id)) => id == seller.to_string(),
+            _ => true,
+        };
+        let wrong = !own || currency != expected;
+        Ok(wrong.then(|| {
+            format!("journal {journal} of order {order} ({expected}) has a line in {account}, {currency}")
+        }))
+    })
+}
+
+/// Every charge, refund and fee is listed to the one it concerns as it stands.
+fn listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let charges = "select p.id, p.status from payments p
+         left join transactions t on t.cause_id = p.id and t.type = 'charge'
+         where t.id is null or t.amount_minor <> p.amount_minor or t.currency <> p.currency or t.user_id <> p.buyer_id
+            or t.status <> case p.status when 'requires_action' then 'pending' else p.status end";
+    let refunds = "select r.id, r.status from refunds r join payments p on p.id = r.payment_id
+         left join transactions t on t.cause_id = r.id and t.type = 'refund'
+         where t.id is null or t.amount_minor <> r.amount_minor or t.currency <> r.currency or t.user_id <> p.buyer_id
+            or t.status <> r.status";
+    let fees = "select o.id, o.status from orders o
+         left join transactions t on t.cause_id = o.id and t.type = 'fee'
+         where coalesce(t.amount_minor, 0) <> case o.status when 'completed' then o.fee_minor else 0 end";
+    for (what, sql) in [("payment", charges), ("refund", refunds), ("the fee of order", fees)] {
+        found.search(tx, sql, params![], |row| {
+            let (id, status): (Id<()>, String) = (row.next()?, row.next()?);
+            Ok(Some(format!("{what} {id}, {status}, is not listed so among the transactions")))
+        })?;
+    }
+    Ok(())
+}
+
+const WHEREABOUTS: &str = "
+    select o.id, o.status, o.fee_minor,
+        (select cast(coalesce(sum(p.amount_minor), 0) as bigint) from payments p
+         where p.order_id = o.id and p.status = 'success'),
+        (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id
+         where p.order_id = o.id and r.status = 'success'),
+        (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id
+         where p.order_id = o.id and r.status = 'pending'),
+        (select cast(coalesce(sum(p.refunded_minor), 0) as bigint) from payments p where p.order_id = o.id),
+        cast(coalesce(sum(case when l.account like 'escrow:%' then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'payable:%' and l.amount_minor > 0 then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
+    from orders o
+    left join ledger_journals j on j.order_id = o.id
+    left join ledger_lines l on l.journal_id = j.id
+    group by o.id, o.status, o.fee_minor";
+
+/// One successful payment for what was bought, none for what was never paid.
+pub(super) fn paid_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let counts = "select o.id, o.status,
+            (select count(*) from payments p where p.order_id = o.id and p.status = 'success'),
+            (select count(*) from events e where e.subject_id = o.id and e.kind = 'order_paid')
+         from orders o";
+    found.search(tx, counts, params![], |row| {
+        let (order, status): (Id<()>, String) = (row.next()?, row.next()?);
+        let (payments, activations): (i64, i64) = (row.next()?, row.next()?);
+        let expected = match status.as_str() {
+            "pending" => payments == 0,
+            // Cancelled unpaid; a payment that came too late was taken and sent back.
+            "cancelled" if activations == 0 => payments <= 1,
+            _ => payments == 1,
+        };
+        Ok((!expected).then(|| format!("order {order} is {status} and has {payments} successful payments")))
+    })?;
+    let others = "select p.id, o.id, p.amount_minor, p.currency, o.amount_minor, o.currency
+         from payments p join orders o on o.id = p.order_id
+         where p.amount_minor <> o.amount_minor or p.currency <> o.currency";
+    found.search(tx, others, params![], |row| {
+        let (payment, order): (Id<()>, Id<()>) = (row.next()?, row.next()?);
+        let (paid, paid_in): (i64, String) = (row.next()?, row.next()?);
+        let (due, due_in): (i64, String) = (row.next()?, row.next()?);
+        Ok(Some(format!("payment {payment} is of {paid} {paid_in}, its order {order} of {due} {due_in}")))
+    })?;
+    let strangers = "select p.id, o.id from payments p join orders o on o.id = p.order_id
+         where p.buyer_id <> o.buyer_id or p.freelancer_id <> o.freelancer_id";
+    found.search(tx, strangers, params![], |row| {
+        let (payment, order): (Id<()>, Id<()>) = (row.next()?, row.next()?);
+        Ok(Some(format!("payment {payment} is not between the two people of its order {order}")))
+    })
+}

@@ -1,0 +1,74 @@
+//! What is stored twice, and what the engine itself can tell.
+
+use crate::db::{Json, Tx, search};
+use crate::error::Result;
+use crate::form::fold;
+use crate::id::Id;
+use crate::money::Money;
+use crate::params;
+
+use super::Witnesses;
+
+/// Foreign keys hold, the search index and the public lists match the listings, shown decimals are the stored amounts.
+pub(super) fn agrees(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    for wrong in tx.check_integrity()? {
+        if !found.add(wrong) {
+            return Ok(());
+        }
+    }
+    for key in search::differing(tx)? {
+        if !found.add(format!("the search index differs from the service with search key {key}")) {
+            return Ok(());
+        }
+    }
+    listed(tx, found)?;
+    tags(tx, found)?;
+    for (table, decimal) in [("services", "price"), ("orders", "amount"), ("payments", "amount")] {
+        let decimals = format!("select id, {decimal}_minor, currency, {decimal} from {table}");
+        found.search(tx, &decimals, params![], |row| {
+            let id: Id<()> = row.next()?;
+            let (exact, shown): (Money, String) = (Money::new(row.next()?, row.next()?), row.next()?);
+            Ok((exact.to_string() != shown)
+                .then(|| format!("{table} {id} shows {shown} for {exact} {}", exact.currency())))
+        })?;
+    }
+    Ok(())
+}
+
+/// Only what is published, not archived and of a seller in good standing is in the public lists.
+fn listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let sql = "select s.id, s.listed, s.seller_suspended, s.status, s.archived_at is not null, u.status
+         from services s join users u on u.id = s.freelancer_id";
+    found.search(tx, sql, params![], |row| {
+        let (service, listed, seller_suspended): (Id<()>, bool, bool) = (row.next()?, row.next()?, row.next()?);
+        let (status, archived, seller): (String, bool, String) = (row.next()?, row.next()?, row.next()?);
+        let belongs = status == "published" && !archived && seller == "active";
+        let wrong = listed != belongs || seller_suspended != (seller == "suspended");
+        Ok(wrong.then(|| {
+            format!(
+                "service {service} has listed = {listed}, seller_suspended = {seller_suspended}: it is {status}{}, \
+                 its freelancer {seller}",
+                if archived { ", archived" } else { "" }
+            )
+        }))
+    })
+}
+
+/// The table that finds listings by tag holds exactly their folded tags.
+fn tags(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let shown = "select id, tags, archived_at is not null from services";
+    found.search(tx, shown, params![], |row| {
+        let (service, Json(tags), archived): (Id<()>, Json<Vec<String>>, bool) =
+            (row.next()?, row.next()?, row.next()?);
+        let mut expected: Vec<String> =
+            tags.iter().filter(|_| !archived).map(|tag| fold(tag.trim())).collect();
+        expected.sort_unstable();
+        let mut kept =
+            tx.all("select tag_folded from service_tags where service_id = $1", params![service], |row| {
+                row.next::<String>()
+            })?;
+        kept.sort_unstable();
+        Ok((kept != expected)
+            .then(|| format!("service {service} is tagged {expected:?} and found by {kept:?}")))
+    })
+}

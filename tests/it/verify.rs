@@ -1,0 +1,136 @@
+//! `guildhall verify` finds nothing in a lived-in database, and each broken promise where it was broken.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use guildhall::db::{Db, Wiring};
+use guildhall::orders::Status;
+use guildhall::time::Clock;
+use guildhall::verify;
+use serde_json::json;
+
+use crate::support::{TestApp, order_path};
+
+/// Orders in every state, reviews, refunds, a message and a settled dispute.
+async fn lived_in() -> TestApp {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    for status in [Status::Pending, Status::Active, Status::Delivered, Status::Cancelled, Status::Disputed] {
+        app.order_at(status, &cast).await;
+    }
+    for rating in [5, 4, 4] {
+        let order = app.order_at(Status::Completed, &cast).await;
+        let body = json!({ "order_id": order["id"], "rating": rating });
+        app.post("/reviews", &cast.buyer, body).await.expect(201);
+    }
+    let refunded = app.active(&cast.buyer, &cast.listing).await;
+    app.ask(&refunded, &cast.seller, "cancelled").await.expect(200);
+    let disputed = app.order_at(Status::Disputed, &cast).await;
+    let split = json!({ "status": "completed", "refund_amount": "10.00" });
+    app.put(&order_path(&disputed), &cast.admin, split).await.expect(200);
+    let message = json!({ "user_id": cast.seller.id, "message": "Thank you!" });
+    app.post("/notifications", &cast.buyer, message).await.expect(201);
+    app.settle().await;
+    app
+}
+
+#[tokio::test]
+async fn a_lived_in_database_keeps_every_promise() {
+    lived_in().await.verify().await;
+}
+
+/// What is done to the tables, and the number of the check that must say so, alone.
+const DAMAGES: &[(&str, &str)] = &[
+    (
+        "1",
+        "update ledger_lines set amount_minor = amount_minor - 1
+         where account = 'provider' and journal_id = (select min(journal_id) from ledger_lines)",
+    ),
+    ("1", "insert into ledger_journals (id, at, order_id, kind, cause_id) select zeroblob(16), 0, id, 'charge', x'02' from orders limit 1"),
+    (
+        "2",
+        "insert into ledger_journals (id, at, order_id, kind, cause_id)
+             select zeroblob(16), 0, id, 'payout', x'02' from orders where status = 'completed' limit 1;
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency)
+             select zeroblob(16), 1, min(account), -100000000, 'USD' from ledger_lines where account like 'payable:%';
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency)
+             values (zeroblob(16), 2, 'provider', 100000000, 'USD')",
+    ),
+    (
+        "3",
+        "insert into ledger_journals (id, at, order_id, kind, cause_id)
+             select zeroblob(16), 0, id, 'release', x'02' from orders where status = 'active';
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency)
+             select zeroblob(16), 1, l.account, -1, 'USD' from ledger_lines l join ledger_journals j on j.id = l.journal_id
+                 join orders o on o.id = j.order_id where o.status = 'active' and l.account like 'escrow:%';
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency) values (zeroblob(16), 2, 'fees', 1, 'USD')",
+    ),
+    ("3", "update payments set refunded_minor = 1 where order_id in (select id from orders where status = 'active')"),
+    ("3", "update refunds set status = 'failed'"),
+    ("3", "delete from transactions where type = 'charge'"),
+    ("4", "update orders set amount_minor = amount_minor + 1 where status = 'active'"),
+    ("4", "update payments set buyer_id = freelancer_id where order_id in (select id from orders where status = 'disputed');
+           update transactions set user_id = (select p.freelancer_id from payments p limit 1)
+           where type = 'charge' and order_id in (select id from orders where status = 'disputed')"),
+    ("5", "update orders set status = 'delivered' where status = 'active'"),
+    ("5", "update events set body = json_set(body, '$.from', 'pending') where kind = 'order_delivered'"),
+    ("5", "update events set subject_id = zeroblob(16) where kind = 'order_disputed'"),
+    ("6", "update services set rating_sum = rating_sum + 1"),
+    ("6", "update services set rating_centi = 434"),
+    ("6", "update freelancer_stats set completed_orders = completed_orders + 1"),
+    ("6", "delete from rating_tallies where rating = 4"),
+    ("6", "update reviews set order_id = (select id from orders where status = 'cancelled' limit 1) where rating = 5"),
+    ("7", "delete from notifications where event_id = (select max(event_id) from notifications)"),
+    (
+        "7",
+        "drop index notifications_event_id_user_id;
+         insert into notifications (id, user_id, type, message, event_id, created_at)
+             select zeroblob(16), user_id, type, message, event_id, created_at from notifications where event_id is not null limit 1",
+    ),
+    ("8", "update users set username_folded = 'nobody' where username = 'buyer'"),
+    ("8", "update users set email_folded = 'nobody@example.com' where username = 'buyer'"),
+    ("8", "update users set status = 'suspended' where username = 'buyer'"),
+    ("9", "delete from service_search"),
+    ("9", "delete from service_tags where tag_folded = 'logo'"),
+    ("9", "update services set listed = 0"),
+    ("9", "insert into known_addresses (user_id, address_hash, seen_at) values (zeroblob(16), x'02', 0)"),
+];
+
+#[tokio::test]
+async fn each_broken_promise_is_found_where_it_was_broken() {
+    let app = lived_in().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut surprises = Vec::new();
+    let whole = dir.path().join("whole.db");
+    app.app.db().backup(&whole, |_, _| ()).unwrap();
+    for (nth, (number, damage)) in DAMAGES.iter().enumerate() {
+        let copy = dir.path().join(format!("{nth}.db"));
+        std::fs::copy(&whole, &copy).unwrap();
+        let found = found_after(damage, &copy, app.app.db().clock()).await;
+        let exactly = found.iter().all(|violation| violation.invariant.starts_with(number));
+        if found.is_empty() || !exactly {
+            surprises.push(format!("{damage}\n{}", verify::report(&found)));
+        }
+    }
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+}
+
+async fn found_after(damage: &str, file: &Path, clock: &Arc<Clock>) -> Vec<verify::Violation> {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection.execute_batch(damage).unwrap_or_else(|error| panic!("{error}: {damage}"));
+    connection.close().unwrap();
+    let db = Db::open(file, Arc::clone(clock), Wiring::default()).unwrap();
+    verify::run(&db).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_check_stops_after_twenty_witnesses() {
+    let app = TestApp::new().await;
+    let seller = app.seller().await;
+    for _ in 0..25 {
+        app.listing(&seller).await;
+    }
+    app.write(|tx| tx.execute("update services set listed = 0", &[])).await;
+    assert_eq!(verify::run(app.app.db()).await.unwrap().len(), 20);
+}
