@@ -3,11 +3,10 @@
 use serde_json::json;
 
 use crate::error::{FORBIDDEN, NOT_FOUND, Result};
-use crate::http::{Access, Answer, Call, Operation, Page, Param, RateClass, get, patch, post, put};
+use crate::http::{Access, Answer, Call, Operation, Param, RateClass, get, patch, post, put};
 
-use super::commands;
 use super::model::{Inbox, Mark, Notification, ReadAll, Send, Unread};
-use super::queries::{self, Wanted};
+use super::{commands, queries};
 
 const EXAMPLE_ID: &str = "018f2b6a-7c1e-7a10-8f00-3d1f6c2b9a01";
 
@@ -53,14 +52,10 @@ async fn send(call: Call<Send>) -> Result<Answer> {
 }
 
 async fn list(call: Call) -> Result<Answer> {
-    let (page, owner) = (call.page()?, call.user_id("userId")?);
-    let unread = call.query.parsed("unread", "true or false", |text| text.parse::<bool>().ok())?;
-    let unread_only = unread.unwrap_or(false);
-    let wanted = Wanted { owner, unread_only, after: page.after("newest")?, rows: page.rows() };
-    call.read(move |tx, call| {
-        let found = queries::list(tx, &call.actor, &wanted)?;
-        let Page { data, next_cursor } = page.page("newest", found, |row| row.id)?;
-        let inbox = Inbox { data, next_cursor, unread_count: queries::unread_count(tx, owner)? };
+    call.read(|tx, call| {
+        let unread = call.query.parsed("unread", "true or false", |text| text.parse::<bool>().ok())?;
+        let owner = call.user_id("userId")?;
+        let inbox = queries::list(tx, &call.actor, owner, unread.unwrap_or(false), &call.page()?)?;
         call.list(&inbox, inbox.next_cursor.as_deref())
     })
     .await

@@ -8,7 +8,7 @@ mod routes;
 
 use crate::problems;
 
-pub use model::{Direction, Review, ReviewId, Summary};
+pub use model::{Review, ReviewId, Summary};
 pub use routes::operations;
 
 problems! {

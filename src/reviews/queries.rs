@@ -8,7 +8,7 @@ use crate::listings::{self, ListingId};
 use crate::page::{Page, PageRequest};
 use crate::{params, users};
 
-use super::model::{Review, ReviewId, Summary};
+use super::model::{Direction, Review, ReviewId, ServiceReviews, Summary, UserReviews};
 
 const COLUMNS: &str = "id, service_id, order_id, reviewer_id, freelancer_id, rating, comment, created_at, hidden_at, \
      hidden_reason";
@@ -44,45 +44,41 @@ pub(super) fn require_seen(tx: &Tx, actor: &Actor, id: ListingId) -> Result<()> 
     Ok(())
 }
 
-/// Whose reviews.
-#[derive(Debug, Clone, Copy)]
-pub enum Of {
-    Service(ListingId),
-    Writer(UserId),
-    Freelancer(UserId),
+/// The reviews of a service, newest first.
+pub fn of_service(tx: &Tx, actor: &Actor, id: ListingId, page: &PageRequest) -> Result<ServiceReviews> {
+    let found = list(tx, "service_id", id, page)?;
+    require_seen(tx, actor, id)?;
+    Ok(ServiceReviews { data: found.data, next_cursor: found.next_cursor, summary: summary(tx, id)? })
 }
 
-/// 404 when they are not there for `actor`. Those of a deleted account stay.
-pub(super) fn require_there(tx: &Tx, actor: &Actor, of: Of) -> Result<()> {
-    match of {
-        Of::Service(id) => require_seen(tx, actor, id),
-        Of::Writer(user) | Of::Freelancer(user) => {
-            users::find(tx, user)?.map(drop).ok_or_else(error::not_found)
-        }
-    }
-}
-
-/// The reviews, newest first, from those older than `after` on.
-pub fn list(tx: &Tx, of: Of, after: Option<ReviewId>, rows: i64) -> Result<Vec<Review>> {
-    let mut sql = Sql::new("select ");
-    sql.push(COLUMNS).push(" from reviews where hidden_at is null");
-    match of {
-        Of::Service(id) => sql.push(" and service_id = ").bind(id),
-        Of::Writer(user) => sql.push(" and reviewer_id = ").bind(user),
-        Of::Freelancer(user) => sql.push(" and freelancer_id = ").bind(user),
+/// The reviews that a user wrote or received, newest first. Those of a deleted account stay.
+pub fn of_user(tx: &Tx, user: UserId, direction: Direction, page: &PageRequest) -> Result<UserReviews> {
+    let found = match direction {
+        Direction::Written => list(tx, "reviewer_id", user, page)?,
+        Direction::Received => list(tx, "freelancer_id", user, page)?,
     };
-    if let Some(last) = after {
+    users::find(tx, user)?.ok_or_else(error::not_found)?;
+    let summary = match direction {
+        Direction::Written => None,
+        Direction::Received => Some(summary(tx, user)?),
+    };
+    Ok(UserReviews { data: found.data, next_cursor: found.next_cursor, summary })
+}
+
+fn list<K: 'static>(tx: &Tx, column: &'static str, of: Id<K>, page: &PageRequest) -> Result<Page<Review>> {
+    let mut sql = Sql::new("select ");
+    sql.push(COLUMNS).push(" from reviews where hidden_at is null and ").push(column).push(" = ").bind(of);
+    if let Some(last) = page.after::<ReviewId>("newest")? {
         sql.push(" and id < ").bind(last);
     }
-    sql.push(" order by id desc limit ").bind(rows);
-    sql.all(tx, row)
+    sql.push(" order by id desc limit ").bind(page.rows());
+    page.page("newest", sql.all(tx, row)?, |last| last.id)
 }
 
-/// What the reviews of a service or of a freelancer add up to.
-pub fn summary<K>(tx: &Tx, subject: Id<K>) -> Result<Summary> {
+fn summary<K>(tx: &Tx, of: Id<K>) -> Result<Summary> {
     let mut summary = Summary::default();
     let sql = "select rating, count from rating_tallies where subject_id = $1";
-    for (rating, count) in tx.all(sql, params![subject], |row| Ok((row.next()?, row.next()?)))? {
+    for (rating, count) in tx.all(sql, params![of], |row| Ok((row.next()?, row.next()?)))? {
         summary.add(rating, count);
     }
     Ok(summary)

@@ -2,13 +2,11 @@
 
 use serde_json::json;
 
-use crate::db::Tx;
 use crate::error::{FORBIDDEN, NOT_FOUND, Result};
-use crate::http::{Access, Answer, Call, Operation, Page, PageRequest, Param, RateClass, get, post};
+use crate::http::{Access, Answer, Call, Operation, Param, RateClass, get, post};
 
 use super::model::{Direction, Hide, Review, ServiceReviews, UserReviews, WriteReview};
-use super::queries::{self, Of};
-use super::{ALREADY_REVIEWED, NO_COMPLETED_ORDER, commands};
+use super::{ALREADY_REVIEWED, NO_COMPLETED_ORDER, commands, queries};
 
 const EXAMPLE_ID: &str = "018f2b6a-7c1e-7a10-8f00-3d1f6c2b9a01";
 
@@ -52,33 +50,21 @@ async fn submit(call: Call<WriteReview>) -> Result<Answer> {
 }
 
 async fn of_service(call: Call) -> Result<Answer> {
-    let (id, page) = (call.id("serviceId"), call.page()?);
-    call.read(move |tx, call| {
-        let Page { data, next_cursor } = one_page(tx, call, Of::Service(id), &page)?;
-        let found = ServiceReviews { data, next_cursor, summary: queries::summary(tx, id)? };
+    call.read(|tx, call| {
+        let found = queries::of_service(tx, &call.actor, call.id("serviceId"), &call.page()?)?;
         call.list(&found, found.next_cursor.as_deref())
     })
     .await
 }
 
 async fn of_user(call: Call) -> Result<Answer> {
-    let direction = call.query.parsed("direction", "written or received", Direction::parse)?;
-    let (user, page) = (call.user_id("userId")?, call.page()?);
-    let received = direction == Some(Direction::Received);
-    let of = if received { Of::Freelancer(user) } else { Of::Writer(user) };
-    call.read(move |tx, call| {
-        let Page { data, next_cursor } = one_page(tx, call, of, &page)?;
-        let summary = received.then(|| queries::summary(tx, user)).transpose()?;
-        let found = UserReviews { data, next_cursor, summary };
+    call.read(|tx, call| {
+        let direction = call.query.parsed("direction", "written or received", Direction::parse)?;
+        let (user, page) = (call.user_id("userId")?, call.page()?);
+        let found = queries::of_user(tx, user, direction.unwrap_or(Direction::Written), &page)?;
         call.list(&found, found.next_cursor.as_deref())
     })
     .await
-}
-
-fn one_page(tx: &Tx, call: &Call, of: Of, page: &PageRequest) -> Result<Page<Review>> {
-    let after = page.after("newest")?;
-    queries::require_there(tx, &call.actor, of)?;
-    page.page("newest", queries::list(tx, of, after, page.rows())?, |last| last.id)
 }
 
 async fn hide(call: Call<Hide>) -> Result<Answer> {
