@@ -116,7 +116,6 @@ macro_rules! words {
 
         impl $name {
             /// Every word, in order.
-            #[allow(dead_code, reason = "not every vocabulary is listed somewhere")]
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             pub const fn as_str(self) -> &'static str {
