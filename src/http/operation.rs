@@ -80,7 +80,7 @@ pub struct Operation {
     pub problems: Vec<&'static Problem>,
     /// A single resource: `ETag`, and conditional requests.
     pub versioned: bool,
-    /// Its 201 says where the new thing is read.
+    /// Its answer says where the new thing is read.
     pub located: bool,
     pub(super) handler: MethodRouter<App>,
 }
@@ -232,7 +232,7 @@ impl Operation {
         self
     }
 
-    /// Its 201 carries a `Location`.
+    /// Its answer carries a `Location`.
     #[must_use]
     pub fn located(mut self) -> Self {
         self.located = true;

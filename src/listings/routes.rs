@@ -26,6 +26,7 @@ pub fn operations() -> Vec<Operation> {
                 "category": "Design", "price": "49.90", "delivery_days": 5, "tags": ["logo", "branding"]
             }))
             .answers::<SeenListing>(201, "The service.")
+            .located()
             .problems(&[&ROLE_REQUIRED])
             .versioned(),
         get("/services", list)

@@ -28,6 +28,7 @@ pub fn operations() -> Vec<Operation> {
             .access(Access::Signed, "accounts with role buyer or both")
             .body::<PlaceOrder>(json!({ "service_id": "018f2b6a-0000-7000-8000-000000000000", "requirements": "A logo with a heron." }))
             .answers::<SeenOrder>(201, "The order, waiting for its payment.")
+            .located()
             .problems(&[&OWN_SERVICE, &listings::SERVICE_UNAVAILABLE, &TOO_MANY_REQUESTS]),
         get("/orders", list)
             .named("listOrders", "List your orders")

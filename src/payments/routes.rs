@@ -34,6 +34,7 @@ pub fn operations() -> Vec<Operation> {
             .body::<Pay>(json!({ "order_id": EXAMPLE_ID, "payment_method": "pm_card_visa" }))
             .answers::<SeenPayment>(201, "The payment succeeded; the money is held until the order is completed.")
             .answers::<SeenPayment>(202, "The payment is pending, or requires_action of the buyer.")
+            .located()
             .problems(&[&PAYMENT_DECLINED, &AMOUNT_MISMATCH, &ALREADY_PAID, &PAYMENT_IN_PROGRESS, &ORDER_NOT_PAYABLE]),
         get("/payments/transactions", list)
             .named("listTransactions", "List movements of money")

@@ -33,7 +33,7 @@ fn success(operation: &Operation, answer: &AnswerSpec, generator: &mut SchemaGen
     if operation.versioned && answer.schema.is_some() {
         headers.push("ETag");
     }
-    if operation.located && answer.status == 201 {
+    if operation.located && matches!(answer.status, 201 | 202) {
         headers.push("Location");
     }
     if operation.is_paged() {
