@@ -1,6 +1,7 @@
 //! Money: whole minor units of a currency. Parsed from text, printed as text, never a float in between.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 /// The largest amount a request may name, in minor units.
 pub const MAX_MINOR: i64 = 99_999_999_999;
@@ -14,6 +15,17 @@ impl Currency {
     pub fn parse(code: &str) -> Option<Self> {
         let currency = iso_currency::Currency::from_code(code)?;
         currency.exponent().map(|_| Self(currency))
+    }
+
+    /// Every code there is, in alphabetical order.
+    pub fn codes() -> &'static [&'static str] {
+        static CODES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+            let letters = || 'A'..='Z';
+            let words =
+                letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+            words.filter_map(|word| Currency::parse(&String::from_iter(word))).map(Currency::code).collect()
+        });
+        &CODES
     }
 
     pub fn code(self) -> &'static str {
@@ -176,6 +188,12 @@ mod tests {
 
     fn currency(code: &str) -> Currency {
         Currency::parse(code).expect("a listed currency")
+    }
+
+    #[test]
+    fn codes_are_those_that_parse() {
+        assert!(Currency::codes().contains(&"USD") && Currency::codes().contains(&"JPY"));
+        assert!(!Currency::codes().contains(&"XAU"), "gold has no digits");
     }
 
     #[test]

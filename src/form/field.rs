@@ -188,7 +188,7 @@ impl Field for Currency {
     }
 
     fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"] })
+        json!({ "type": "string", "enum": Self::codes(), "examples": ["USD"] })
     }
 }
 

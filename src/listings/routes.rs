@@ -80,7 +80,7 @@ fn filters() -> Vec<Param> {
         Param::new(
             "currency",
             "Only services of this currency. Where prices are compared the marketplace's own unless said.",
-            json!({ "type": "string", "pattern": "^[A-Z]{3}$" }),
+            <Currency as crate::form::Field>::schema(),
         ),
         Param::new("freelancer_id", "Of one freelancer; `me` is you.", text()),
         Param::new("min_rating", "The least average, 1 to 5 with at most two decimals.", decimal()),

@@ -215,13 +215,15 @@ impl Field for Password {
     }
 
     fn schema() -> Value {
-        json!({ "type": "string", "format": "password", "minLength": 8, "maxLength": 1024 })
+        json!({ "type": "string", "format": "password", "minLength": 8, "maxLength": 1024, "pattern": NO_CONTROLS })
     }
 
     fn expected() -> String {
         "a password of at least 8 bytes".to_owned()
     }
 }
+
+const NO_CONTROLS: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
 
 /// No keyboard writes them, so a client that sends them has a fault.
 fn without_controls() -> Wrong {
@@ -270,7 +272,7 @@ impl Field for Attempt {
     }
 
     fn schema() -> Value {
-        json!({ "type": "string", "format": "password", "maxLength": 1024 })
+        json!({ "type": "string", "format": "password", "maxLength": 1024, "pattern": NO_CONTROLS })
     }
 
     fn expected() -> String {
