@@ -41,7 +41,6 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     if app.config().test_clock {
         test_clock::catch_up(&app).await?;
     }
-    app::start_housekeeping(&app).await?;
     let stop = stop_on_signal(app.clone()).map_err(Failure::of("cannot listen to signals"))?;
     app::start_housekeeping(&app).await?;
     let worker = tokio::spawn(events::run_worker(app.clone(), stopped(stop.clone())));

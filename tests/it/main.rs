@@ -15,6 +15,7 @@ mod openapi;
 mod orders;
 mod payments;
 mod profiles;
+mod races;
 mod reviews;
 mod tidy;
 mod users;

@@ -474,47 +474,6 @@ async fn a_revision_starts_the_clock_again() {
 
 // Two at once
 
-async fn exactly_one_wins(first: (Side, &str), second: (Side, &str), from: Status) {
-    let app = TestApp::new().await;
-    let cast = app.cast().await;
-    let person = |side: Side| match side {
-        Side::Buyer => &cast.buyer,
-        Side::Freelancer => &cast.seller,
-        _ => &cast.admin,
-    };
-    for round in 0..50 {
-        let order = app.order_at(from, &cast).await;
-        let before = app.stored(&order).await.events.len();
-        let one = app.ask(&order, person(first.0), first.1);
-        let other = app.ask(&order, person(second.0), second.1);
-        // Whoever is polled first has a head start: take turns.
-        let (one, other) = match round % 2 {
-            0 => tokio::join!(one, other),
-            _ => {
-                let (other, one) = tokio::join!(other, one);
-                (one, other)
-            }
-        };
-        let (won, lost) =
-            if one.status == 200 { ((&one, first.1), &other) } else { ((&other, second.1), &one) };
-        assert_eq!((won.0.status, lost.status), (200, 409), "{} {}", one.json(), other.json());
-        assert_eq!(lost.code(), "invalid_transition");
-        assert_eq!(app.order_row(&order).await.status.as_str(), won.1);
-        assert_eq!(app.stored(&order).await.events.len(), before + 1);
-    }
-    app.settle().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_delivering_and_cancelling_one_wins() {
-    exactly_one_wins((Side::Freelancer, "delivered"), (Side::Admin, "cancelled"), Status::Active).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_completing_and_disputing_one_wins() {
-    exactly_one_wins((Side::Buyer, "completed"), (Side::Freelancer, "disputed"), Status::Delivered).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_disputing_and_the_review_deadline_one_wins() {
     let app = TestApp::new().await;

@@ -139,23 +139,6 @@ async fn a_body_says_what_it_is_about() {
     app.post("/reviews", &buyer, body).await.expect(201);
 }
 
-#[tokio::test]
-async fn two_reviews_of_one_order_at_once_are_one() {
-    let app = TestApp::new().await;
-    let (buyer, seller) = (app.buyer().await, app.seller().await);
-    let listing = app.listing(&seller).await;
-    for _ in 0..50 {
-        let order = app.finished(&buyer, &listing).await;
-        let by_service = json!({ "service_id": listing["id"], "rating": 1 });
-        let (one, other) =
-            tokio::join!(review(&app, &buyer, &order, 5), app.post("/reviews", &buyer, by_service));
-        let mut statuses = [one.status, other.status];
-        statuses.sort_unstable();
-        assert_eq!(statuses, [201, 409]);
-    }
-    assert_eq!(of_service(&app, &listing).await["summary"]["count"], 50);
-}
-
 /// Sum and count: of the reviews, of the tallies, of the listing, of the freelancer.
 async fn sums(app: &TestApp, listing: &Value, seller: &Person) -> [(i64, i64); 4] {
     let service = ListingId::from_wire(listing["id"].as_str().unwrap());

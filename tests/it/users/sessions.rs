@@ -103,32 +103,6 @@ async fn a_token_whose_successor_was_used_ends_its_session_at_once() {
     app.get("/users/me", &buyer).await.problem(401, "invalid_token");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_refreshes_at_once_one_successor_lives_and_nobody_is_logged_out() {
-    let app = TestApp::new().await;
-    let mut current = app.buyer().await.refresh_token;
-    for round in 0..100 {
-        let (one, two) = tokio::join!(app.refresh(&current), app.refresh(&current));
-        let pairs = [one.expect(200).json(), two.expect(200).json()];
-        assert_eq!(
-            app.count("select count(*) from refresh_tokens where used_at is null").await,
-            1,
-            "{round}"
-        );
-        let mut alive = Vec::new();
-        for pair in &pairs {
-            let reply = app.refresh(&token(pair, "refresh_token")).await;
-            match reply.status {
-                200 => alive.push(token(&reply.json(), "refresh_token")),
-                _ => drop(reply.problem(401, "invalid_refresh_token")),
-            }
-        }
-        assert_eq!(alive.len(), 1, "{round}");
-        current = alive.remove(0);
-    }
-    assert_eq!(app.count("select count(*) from sessions").await, 1);
-}
-
 #[tokio::test]
 async fn a_session_ends_after_a_week_without_use_and_after_thirty_days_at_all() {
     let app = TestApp::new().await;
