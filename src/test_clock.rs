@@ -74,7 +74,7 @@ async fn advance(call: Call<AdvanceClock>) -> Result<Answer> {
         .begin(|tx, call| {
             call.actor.require_admin()?;
             store(tx, call.body.check()?.advance_s)?;
-            Ok(tx.new_id::<Moment>())
+            Ok((tx.new_id::<Moment>(), ()))
         })
         .await?;
     if let Begun::Replayed(answer) = begun {

@@ -67,13 +67,13 @@ impl<F> Clone for Call<F> {
 }
 
 /// How far a request of several transactions has come.
-pub enum Begun<K> {
+pub enum Begun<K, T> {
     /// It was answered before: the same bytes again.
     Replayed(Answer),
     /// It was begun before and made this; its answer is still to come.
     Resumed(Id<K>),
-    /// It begins now and made this.
-    Started(Id<K>),
+    /// It begins now, and this is what it goes on with.
+    Started(T),
 }
 
 impl<F: Form> FromRequest<App> for Call<F> {
@@ -211,27 +211,28 @@ impl<F: Form> Call<F> {
             .await
     }
 
-    /// The first transaction of a request that needs several: claims the key together with what `work` makes.
-    pub async fn begin<K: 'static>(
+    /// The first transaction of a request that needs several: claims the key together with what `work` makes, an id and
+    /// what the next step needs. From here on a refusal would have to say that something was done.
+    pub async fn begin<K: 'static, T: Send + 'static>(
         &self,
-        work: impl Fn(&Tx, &Self) -> Result<Id<K>> + Send + 'static,
-    ) -> Result<Begun<K>> {
+        work: impl Fn(&Tx, &Self) -> Result<(Id<K>, T)> + Send + 'static,
+    ) -> Result<Begun<K, T>> {
         let call = self.clone();
         self.app
             .db()
             .write(move |tx| {
                 let call = call.as_of(tx)?;
                 let (Some(key), Some(caller)) = (&call.head.key, call.actor.id()) else {
-                    return work(tx, &call).map(Begun::Started);
+                    return work(tx, &call).map(|(_, made)| Begun::Started(made));
                 };
                 match key.claim(tx, caller)? {
                     Claim::Answered(answer) => Ok(Begun::Replayed(answer)),
                     Claim::Unanswered(Some(effect)) => Ok(Begun::Resumed(effect.cast())),
                     Claim::Unanswered(None) => Err(in_progress()),
                     Claim::Fresh => {
-                        let effect = work(tx, &call)?;
+                        let (effect, made) = work(tx, &call)?;
                         key.tie(tx, caller, effect)?;
-                        Ok(Begun::Started(effect))
+                        Ok(Begun::Started(made))
                     }
                 }
             })

@@ -16,9 +16,9 @@ use super::model::{
 };
 use super::provider::patiently;
 use super::{
-    ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, NOT_CONFIRMABLE, ORDER_DISPUTED, ORDER_NOT_PAYABLE,
-    PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED, commands,
-    queries,
+    ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, Attempt, NOT_CONFIRMABLE, ORDER_DISPUTED,
+    ORDER_NOT_PAYABLE, PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE,
+    REFUND_EXCEEDS_CAPTURED, commands, queries,
 };
 
 const EXAMPLE_ID: &str = "01990000-0000-7000-8000-000000000001";
@@ -90,13 +90,17 @@ fn filters() -> Vec<Param> {
 async fn pay(call: Call<Pay>) -> Result<Answer> {
     let limited = !call.app.rate_limits().are_off();
     let begun = call
-        .begin(move |tx, call| commands::begin(tx, &call.actor, &call.body, call.app.provider(), limited))
+        .begin(move |tx, call| {
+            attempted(tx, commands::begin(tx, &call.actor, &call.body, call.app.provider(), limited)?)
+        })
         .await?;
     go_on(call, begun, |payment| Ok(Answer::created(payment)?.at(format!("/payments/{}", payment.id)))).await
 }
 
 async fn confirm(call: Call) -> Result<Answer> {
-    let begun = call.begin(|tx, call| commands::begin_confirmation(tx, &call.actor, call.id("id"))).await?;
+    let begun = call
+        .begin(|tx, call| attempted(tx, commands::begin_confirmation(tx, &call.actor, call.id("id"))?))
+        .await?;
     go_on(call, begun, Answer::ok).await
 }
 
@@ -144,22 +148,29 @@ type Succeeded = fn(&SeenPayment) -> Result<Answer>;
 
 /// The second and third step of a charge. They run in a task of their own: a client that hangs up does not cut them off
 /// between the provider's answer and our books.
-async fn go_on<F: Form>(call: Call<F>, begun: Begun<Payment>, succeeded: Succeeded) -> Result<Answer> {
+async fn go_on<F: Form>(
+    call: Call<F>,
+    begun: Begun<Payment, Attempt>,
+    succeeded: Succeeded,
+) -> Result<Answer> {
     match begun {
         Begun::Replayed(answer) => Ok(answer),
         Begun::Resumed(id) => call.finish(move |tx, call| resumed(tx, call, id, succeeded)).await,
-        Begun::Started(id) => match tokio::spawn(carry_out(call, id, succeeded)).await {
+        Begun::Started(attempt) => match tokio::spawn(carry_out(call, attempt, succeeded)).await {
             Ok(answer) => answer,
             Err(failed) => Err(Error::Internal(Box::new(failed))),
         },
     }
 }
 
-async fn carry_out<F: Form>(call: Call<F>, id: PaymentId, succeeded: Succeeded) -> Result<Answer> {
-    let attempt = call.app.db().read(move |tx| commands::attempt(tx, id)).await?;
-    let Some(attempt) = attempt else {
-        return call.finish(move |tx, call| answer(tx, call, id, succeeded)).await;
-    };
+/// A payment that was just begun, and what the provider is asked about it.
+fn attempted(tx: &Tx, id: PaymentId) -> Result<(PaymentId, Attempt)> {
+    let attempt = commands::attempt(tx, id)?;
+    Ok((id, attempt.ok_or_else(|| Error::broken("a payment was decided as it was begun"))?))
+}
+
+async fn carry_out<F: Form>(call: Call<F>, attempt: Attempt, succeeded: Succeeded) -> Result<Answer> {
+    let id = attempt.payment.id;
     let outcome = patiently(attempt.ask(call.app.provider())).await;
     if let Err(unknown) = &outcome {
         tracing::warn!(payment = %id, %unknown, "a payment stays pending");

@@ -1,6 +1,7 @@
 //! Money: charged once, held, released or given back, whatever happens in between.
 
 mod books;
+mod crowd;
 mod races;
 mod unknown;
 
