@@ -372,7 +372,8 @@ fn idempotency_key(parts: &http::request::Parts, body: &[u8]) -> Result<Option<K
     }
 }
 
-/// The peer, or what trusted proxies say of it: the last address in `X-Forwarded-For` that is no proxy of ours.
+/// The peer, or what trusted proxies say of it: the last address in `X-Forwarded-For` that is no proxy of ours. Each proxy
+/// appends what it saw, so what stands before a word that is no address was written by anybody.
 fn client_address(app: &App, parts: &http::request::Parts) -> IpAddr {
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let peer = parts.extensions.get::<Peer>().map_or(unknown, |peer| peer.0.ip()).to_canonical();
@@ -380,8 +381,9 @@ fn client_address(app: &App, parts: &http::request::Parts) -> IpAddr {
     if !trusted(peer) {
         return peer;
     }
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let addresses: Vec<IpAddr> =
-        forwarded.flat_map(|list| list.split(',')).map_while(|text| text.trim().parse().ok()).collect();
-    addresses.into_iter().rev().find(|address| !trusted(*address)).unwrap_or(peer)
+    let lists =
+        parts.headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default());
+    let words: Vec<&str> = lists.flat_map(|list| list.split(',')).collect();
+    let mut addresses = words.into_iter().rev().map_while(|word| word.trim().parse::<IpAddr>().ok());
+    addresses.find(|address| !trusted(*address)).unwrap_or(peer)
 }

@@ -220,3 +220,27 @@ async fn a_password_that_was_hashed_under_other_costs_is_hashed_anew_at_login() 
     assert_eq!(app.count(outdated).await, 0);
     app.log_in("buyer").await;
 }
+
+/// A proxy appends the address that it saw to whatever the client wrote, so only what stands after the last word that
+/// is no address can be believed.
+#[tokio::test]
+async fn an_address_that_a_client_wrote_before_nonsense_is_not_believed() {
+    let app = TestApp::with(|config| {
+        config.rate_limit = true;
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    app.buyer().await;
+    let through_the_proxy = async |name: &str, written: &str| {
+        let body = json!({ "username": name, "password": WRONG });
+        let forwarded = [("x-forwarded-for", format!("{written}, {THIEF}"))];
+        let headers = forwarded.each_ref().map(|(name, value)| (*name, value.as_str()));
+        app.request("POST", "/users/login", None, &headers, Some(body)).await.status
+    };
+    for number in 0..60 {
+        let written = format!("203.0.113.{number}, unknown");
+        assert_eq!(through_the_proxy(&format!("name{number}"), &written).await, 401);
+    }
+    assert_eq!(through_the_proxy("buyer", "203.0.113.200, unknown").await, 429);
+    assert_eq!(through_the_proxy("buyer", "203.0.113.201").await, 429);
+}
