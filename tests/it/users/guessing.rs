@@ -221,6 +221,21 @@ async fn a_password_that_was_hashed_under_other_costs_is_hashed_anew_at_login() 
     app.log_in("buyer").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn current_passwords_tried_side_by_side_learn_no_more_than_one_after_the_other() {
+    let app = Arc::new(limited().await);
+    let buyer = app.buyer().await;
+    let mut crowd = JoinSet::new();
+    for _ in 0..40 {
+        let (app, buyer) = (Arc::clone(&app), buyer.clone());
+        let change = json!({ "email": "thief@example.com", "current_password": WRONG });
+        crowd.spawn(async move { app.put("/users/me", &buyer, change).await.status });
+    }
+    let statuses = crowd.join_all().await;
+    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 10, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 403 | 429)), "{statuses:?}");
+}
+
 /// A proxy appends the address that it saw to whatever the client wrote, so only what stands after the last word that
 /// is no address can be believed.
 #[tokio::test]
