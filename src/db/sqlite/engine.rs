@@ -263,9 +263,12 @@ fn read_in<T>(
 ) -> Result<T> {
     let started = Instant::now();
     let too_slow = within.map(|within| move || started.elapsed() > within);
-    connection.progress_handler(10_000, too_slow).map_err(Fault::from)?;
+    // The deadline is the work's alone: a `begin` or `commit` that was interrupted would leave the connection in a
+    // snapshot, and every later read on it would be refused.
     execute(connection, "begin")?;
+    connection.progress_handler(10_000, too_slow).map_err(Fault::from)?;
     let outcome = catching(|| work(&transaction(connection, shared)));
+    connection.progress_handler(0, None::<fn() -> bool>).map_err(Fault::from)?;
     execute(connection, "commit")?;
     outcome
 }
@@ -334,4 +337,23 @@ fn write_one(connection: &Connection, job: &mut dyn WriteJob, shared: &Shared) -
     }
     execute(connection, "release job")?;
     Ok(keep && tx.left_work.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Wiring;
+    use crate::id::Mint;
+
+    #[test]
+    fn a_deadline_that_passes_as_a_read_ends_leaves_no_snapshot_open() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut connection = connect(&dir.path().join("a.db"), Kind::Writer).expect("opens");
+        let due = tokio::sync::Notify::new();
+        let shared = Shared { clock: Arc::default(), mint: Mint::default(), wiring: Wiring::default(), due };
+        for _ in 0..10_000 {
+            let _ = read_in(&mut connection, &shared, Some(Duration::ZERO), |_| Ok(()));
+            assert!(connection.is_autocommit());
+        }
+    }
 }
