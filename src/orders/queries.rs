@@ -119,23 +119,32 @@ fn select(sql: &mut Sql, mine: Option<(&str, UserId)>, filter: &Filter, after: O
 /// What the two do with their payment methods is between the buyer and the house.
 const BUYERS_OWN: [&str; 2] = ["payment_failed", "payment_requires_action"];
 
-/// Everything that happened to an order and that `actor` may know, oldest first.
-pub fn timeline(tx: &Tx, actor: &Actor, order: &Order, page: &PageRequest) -> Result<Page<Happening>> {
+/// Everything that happened to an order and that `actor` may know, oldest first; 404 where it does not concern them.
+pub fn timeline(tx: &Tx, actor: &Actor, id: OrderId, page: &PageRequest) -> Result<Page<Happening>> {
+    let mut after: Option<EventId> = page.after("timeline")?;
+    let order = seen(tx, actor, id)?;
     let knows_all = order.side_of(actor) != Some(Side::Freelancer);
     let may_know = |event: &Event| knows_all || !BUYERS_OWN.contains(&event.kind.as_str());
     let wanted = usize::try_from(page.rows()).unwrap_or(usize::MAX);
-    let mut after: Option<EventId> = page.after("timeline")?;
     let mut shown = Vec::new();
     while shown.len() < wanted {
         let events = events::of_subject(tx, order.id, after, page.rows())?;
         let more = events.len() == wanted;
         after = events.last().map(|event| event.id).or(after);
-        shown.extend(events.into_iter().filter(may_know).map(Happening::from));
+        shown.extend(events.into_iter().filter(may_know).map(|event| happening(event, knows_all)));
         if !more {
             break;
         }
     }
     page.page("timeline", shown, |happening| happening.id)
+}
+
+/// Why a refund failed is the provider's word on the buyer's card; the freelancer learns that it did.
+fn happening(event: Event, knows_all: bool) -> Happening {
+    let of_the_card = event.kind == "refund_failed";
+    let mut happening = Happening::from(event);
+    happening.message = happening.message.filter(|_| knows_all || !of_the_card);
+    happening
 }
 
 /// Whether one of the two has ordered from the other, however it ended.

@@ -128,8 +128,7 @@ async fn cancel(call: Call<Nothing>) -> Result<Answer> {
 async fn timeline(call: Call) -> Result<Answer> {
     let page = call.page()?;
     call.read(move |tx, call| {
-        let order = queries::seen(tx, &call.actor, call.id("id"))?;
-        let happenings = queries::timeline(tx, &call.actor, &order, &page)?;
+        let happenings = queries::timeline(tx, &call.actor, call.id("id"), &page)?;
         call.list(&happenings, happenings.next_cursor.as_deref())
     })
     .await

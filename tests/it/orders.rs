@@ -722,3 +722,12 @@ async fn a_repeated_placing_makes_one_order() {
     let list = app.get("/orders", &cast.buyer).await.json();
     assert_eq!(list["data"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_bad_cursor_is_told_before_an_absent_order() {
+    let app = TestApp::new().await;
+    let buyer = app.buyer().await;
+    let absent = "/orders/018f2b6a-0000-7000-8000-000000000000/timeline";
+    app.get(&format!("{absent}?cursor=bad"), &buyer).await.problem(400, "invalid_cursor");
+    app.get(absent, &buyer).await.problem(404, "not_found");
+}

@@ -180,6 +180,25 @@ async fn a_refused_refund_returns_to_escrow_while_the_order_is_open() {
 }
 
 #[tokio::test]
+async fn what_the_provider_says_of_the_buyers_card_is_not_told_to_the_freelancer() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (order, payment) = app.paid(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.refund(&seller, &payment, Some("9.90")).await.expect(201);
+    app.settle().await;
+    let path = format!("/orders/{}/timeline", order["id"].as_str().unwrap());
+    let said = async |to: &Person| {
+        let happened = app.get(&path, to).await.expect(200).json();
+        let happened = happened["data"].as_array().unwrap().clone();
+        happened.iter().find(|happening| happening["event"] == "refund_failed").unwrap()["message"].clone()
+    };
+    assert_eq!(said(&buyer).await, "the card's account was closed");
+    assert_eq!(said(&seller).await, Value::Null);
+}
+
+#[tokio::test]
 async fn a_refused_refund_of_a_cancelled_order_stays_owed() {
     let troubles = Troubles::default();
     let app = troubles.app().await;
