@@ -18,6 +18,8 @@ use crate::id::Id;
 const LEASE: Duration = Duration::from_secs(60);
 /// Taken at a time.
 const BATCH: i64 = 64;
+/// What is due and cannot be taken, because the disk is full for instance, is not tried without end.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -71,7 +73,7 @@ pub async fn run_worker(app: App, stop: impl Future<Output = ()>) {
 async fn pause(app: &App) -> Duration {
     let now = app.db().clock().now();
     let next = app.db().read(next_due).await.ok().flatten();
-    next.map_or(LOOKS_EVERY, |due| due.since(now)).clamp(Duration::from_millis(1), LOOKS_EVERY)
+    next.map_or(LOOKS_EVERY, |due| due.since(now)).clamp(SHORTEST_PAUSE, LOOKS_EVERY)
 }
 
 /// Runs everything that is due now and everything that this makes due, so that a test can look at the outcome.
