@@ -162,6 +162,13 @@ pub async fn start_housekeeping(app: &App) -> Result<()> {
         .await
 }
 
+/// Asks at once what became of the calls to the provider that the end of the last process cut off. They carry their keys,
+/// so it does no harm that another process may still be at one.
+pub async fn resume_calls(app: &App) -> Result<()> {
+    let kinds = [payments::PAYMENT_ASK, payments::REFUND_SEND];
+    app.db().write(move |tx| kinds.iter().try_for_each(|kind| events::hasten(tx, kind))).await
+}
+
 fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {
     users::forget_expired(tx)?;
     users::forget_stale(tx)?;

@@ -43,6 +43,7 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     }
     let stop = stop_on_signal(app.clone()).map_err(Failure::of("cannot listen to signals"))?;
     app::start_housekeeping(&app).await?;
+    app::resume_calls(&app).await?;
     let worker = tokio::spawn(events::run_worker(app.clone(), stopped(stop.clone())));
     let metrics_server = metrics_listener.map(|listener| {
         let edge = metrics_router(app.clone());

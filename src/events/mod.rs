@@ -6,5 +6,5 @@ mod timers;
 mod worker;
 
 pub use log::{Event, EventId, EventKind, Subscribers, append, newest_at, of_subject};
-pub use timers::{cancel, schedule};
+pub use timers::{cancel, hasten, schedule};
 pub use worker::{Handler, Handlers, run_worker, settle};
