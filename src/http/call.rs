@@ -273,6 +273,7 @@ impl<F: Form> Call<F> {
 fn in_progress() -> Error {
     error::IDEMPOTENCY_IN_PROGRESS
         .error("the first request with this Idempotency-Key still runs: send it again in a second")
+        .retry_after(1)
 }
 
 async fn authenticate(app: &App, headers: &HeaderMap, access: Access) -> Result<Actor> {

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -79,7 +79,7 @@ pub fn router(app: App, operations: Vec<Operation>) -> Router {
         })
         .layer(middleware::from_fn(measure))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(identify));
+        .layer(middleware::from_fn_with_state(app.clone(), identify));
     let router = match origins {
         Some(cors) => router.layer(cors),
         None => router,
@@ -117,7 +117,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
 }
 
 /// Gives the request its id and the answer the headers that all carry.
-async fn identify(request: Request, next: Next) -> Response {
+async fn identify(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = Id::<()>::from_uuid(uuid::Uuid::now_v7()).to_string();
     let with_token = request.headers().contains_key(header::AUTHORIZATION);
     let page = request.uri().path().starts_with("/docs");
@@ -126,6 +126,9 @@ async fn identify(request: Request, next: Next) -> Response {
     headers.insert("x-request-id", HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("")));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+    if let Some(base) = &app.config().public_url {
+        absolute(headers, base.trim_end_matches('/'));
+    }
     headers.append(header::VARY, HeaderValue::from_static("authorization"));
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(
@@ -140,6 +143,17 @@ async fn identify(request: Request, next: Next) -> Response {
         );
     }
     response
+}
+
+/// Behind a proxy with a path of its own, only whole addresses lead back here.
+fn absolute(headers: &mut HeaderMap, base: &str) {
+    for (name, before) in [(header::LOCATION, "/"), (header::LINK, "</")] {
+        let relative = headers.get(&name).and_then(|value| value.to_str().ok()?.strip_prefix(before));
+        let whole = relative.map(|rest| format!("{}{base}/{rest}", before.trim_end_matches('/')));
+        if let Some(value) = whole.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 /// Counts and times requests by operation, and logs one line each.

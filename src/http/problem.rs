@@ -94,7 +94,13 @@ fn add_headers(error: &Error, response: &mut Response) {
                 );
             }
         }
-        _ => {}
+        _ => {
+            if let Error::Refused(refusal) = error
+                && let Some(seconds) = refusal.retry_after_s
+            {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+        }
     }
 }
 

@@ -208,7 +208,8 @@ fn resumed<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded
     match queries::payment_of(tx, id)?.status {
         Status::Pending => Err(crate::error::IDEMPOTENCY_IN_PROGRESS
             .error("the outcome of this payment is being asked for: send it again in a second")
-            .with("payment_id", id)),
+            .with("payment_id", id)
+            .retry_after(1)),
         _ => answer(tx, call, id, succeeded),
     }
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
+use crate::support::{PASSWORD, TestApp};
 
 fn json_request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::builder()
@@ -178,4 +178,26 @@ async fn the_document_lists_what_the_router_serves() {
         let method = operation.method.as_str().to_lowercase();
         assert!(document["paths"][operation.path][&method].is_object(), "{method} {}", operation.path);
     }
+}
+
+#[tokio::test]
+async fn links_lead_back_through_a_proxy_with_a_path_of_its_own() {
+    let app =
+        TestApp::with(|config| config.public_url = Some("https://api.example.com/market/".to_owned())).await;
+    let seller = app.seller().await;
+    let first = app.listing(&seller).await;
+    app.listing(&seller).await;
+    let page = app.get("/services?limit=1", None).await.expect(200);
+    assert!(page.header("link").starts_with("<https://api.example.com/market/services?limit=1&cursor="));
+    let order =
+        app.post("/orders", &app.buyer().await, json!({ "service_id": first["id"] })).await.expect(201);
+    assert!(order.header("location").starts_with("https://api.example.com/market/orders/"));
+}
+
+#[tokio::test]
+async fn tokens_are_not_stored_by_caches() {
+    let app = TestApp::new().await;
+    app.buyer().await;
+    let body = json!({ "username": "buyer", "password": PASSWORD });
+    assert_eq!(app.post("/users/login", None, body).await.expect(200).header("cache-control"), "no-store");
 }
