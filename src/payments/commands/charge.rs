@@ -101,8 +101,10 @@ fn require_few_declined(tx: &Tx, buyer: UserId) -> Result<()> {
     let since = tx.now().minus(HOUR);
     let declined: i64 = tx.one(
         "select count(*) from (
-             select status, created_at from transactions where user_id = $1 and type = 'charge' order by id desc limit 50
-         ) as latest where status = 'failed' and created_at > $2",
+             select payment_id, created_at from transactions
+             where user_id = $1 and type = 'charge' order by id desc limit 50
+         ) as latest join payments p on p.id = latest.payment_id
+         where p.status = 'failed' and p.failure not in ('replaced', 'order_cancelled') and latest.created_at > $2",
         params![buyer, since],
         |row| row.next(),
     )?;
