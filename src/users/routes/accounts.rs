@@ -2,19 +2,16 @@
 
 use crate::db::Tx;
 use crate::error::{self, Error, Result};
+use crate::form::Unchecked;
 use crate::http::{Answer, Call};
 
 use super::super::commands::{self, NewAccount, Proof};
-use super::super::model::{ChangeAccount, Register, Suspend};
+use super::super::model::{ChangeAccount, Email, Password, Register, Suspend, Username};
 use super::super::queries;
 use super::super::throttle::Guess;
 
 pub(super) async fn register(call: Call<Register>) -> Result<Answer> {
-    let input = call.body.check()?;
-    let own_words = [input.username.as_str(), input.email.as_str()];
-    if let Some(mistake) = commands::guessable_password(input.password.as_str(), &own_words) {
-        return Err(Error::Invalid(vec![mistake]));
-    }
+    let input = with_password_told(&call.body)?;
     let hash = call.app.hasher().hash(input.password.as_str()).await?;
     let new = NewAccount::new(input, hash);
     call.write(move |tx, _| {
@@ -22,6 +19,23 @@ pub(super) async fn register(call: Call<Register>) -> Result<Answer> {
         Ok(Answer::created(&account.own())?.at(format!("/users/{}", account.id)).etag(account.version, &()))
     })
     .await
+}
+
+/// The account that is asked for; a guessable password is told together with every other mistake.
+fn with_password_told(body: &Unchecked<Register>) -> Result<Register> {
+    let (username, email) = (body.peek::<Username>("username"), body.peek::<Email>("email"));
+    let known = [username.as_ref().map(Username::as_str), email.as_ref().map(Email::as_str)];
+    let own_words: Vec<&str> = known.into_iter().flatten().collect();
+    let password = body.peek::<Password>("password");
+    let mistake = password.and_then(|password| commands::guessable_password(password.as_str(), &own_words));
+    match (body.check(), mistake) {
+        (Err(Error::Invalid(mut wrongs)), Some(mistake)) => {
+            wrongs.push(mistake);
+            Err(Error::Invalid(wrongs))
+        }
+        (Ok(_), Some(mistake)) => Err(Error::Invalid(vec![mistake])),
+        (checked, _) => checked,
+    }
 }
 
 pub(super) async fn show(call: Call) -> Result<Answer> {

@@ -1,10 +1,12 @@
 //! Login, refresh, logout. A password is compared between two transactions; the second one decides.
 
+use http::header;
+
 use crate::error::{Error, Result};
 use crate::http::{Answer, Call};
 
 use super::super::commands::{self, Candidate, Verdict};
-use super::super::model::{Attempt, Login, LoginName, Logout, Refresh};
+use super::super::model::{Attempt, Login, LoginName, Logout, Refresh, Tokens};
 use super::super::throttle::Guess;
 
 pub(super) async fn login(call: Call<Login>) -> Result<Answer> {
@@ -15,7 +17,7 @@ pub(super) async fn login(call: Call<Login>) -> Result<Answer> {
     let tried = call.app.db().read(move |tx| commands::candidate(tx, &name, &early)).await?;
     let verdict = compare(&call, &input.password, &tried).await?;
     let outcome = call.app.db().write(move |tx| commands::log_in(tx, &guess, &tried, &verdict)).await?;
-    Answer::ok(&outcome?)
+    tokens(&outcome?)
 }
 
 fn login_name(input: &Login) -> Result<LoginName> {
@@ -38,7 +40,12 @@ async fn compare(call: &Call<Login>, password: &Attempt, tried: &Candidate) -> R
 pub(super) async fn refresh(call: Call<Refresh>) -> Result<Answer> {
     let token = call.body.check()?.refresh_token;
     let outcome = call.app.db().write(move |tx| commands::refresh(tx, token.as_str())).await?;
-    Answer::ok(&outcome?)
+    tokens(&outcome?)
+}
+
+/// Tokens are not for caches (RFC 6749, section 5.1).
+fn tokens(tokens: &Tokens) -> Result<Answer> {
+    Ok(Answer::ok(tokens)?.header(header::CACHE_CONTROL, "no-store".to_owned()))
 }
 
 pub(super) async fn logout(call: Call<Logout>) -> Result<Answer> {

@@ -133,3 +133,11 @@ async fn of_fifty_at_once_with_one_address_one_is_registered() {
     }
     assert_eq!(app.count("select count(*) from users").await, 1);
 }
+
+#[tokio::test]
+async fn a_guessable_password_is_told_beside_the_other_mistakes() {
+    let app = TestApp::new().await;
+    let body = json!({ "username": "ab", "email": "ada@example.com", "password": "password1" });
+    let reply = app.post("/users/register", None, body).await.problem(422, "validation_failed");
+    assert_eq!(reply.pointers(), ["/username", "/password"]);
+}
