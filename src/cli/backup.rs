@@ -7,20 +7,14 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Failure, Lock, open, say};
+use super::{Failure, Lock, open, require_database, say};
 use crate::app::Parts;
 use crate::config::Config;
 use crate::db;
 
 /// Copies the database to `to` while others read and write.
 pub fn backup(config: Config, to: &Path) -> Result<(), Failure> {
-    let source = config.database_file();
-    if !source.exists() {
-        return Err(Failure::new(format!(
-            "there is no database in {}: nothing to back up",
-            config.data_dir.display()
-        )));
-    }
+    require_database(&config)?;
     if to.exists() {
         return Err(Failure::new(format!(
             "{} exists: choose another name, backups are never overwritten",

@@ -56,7 +56,7 @@ enum Command {
     /// Fill an empty database with a believable marketplace
     Demo {
         /// How much of it: 1 is about 130 people and 500 orders
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         scale: u32,
         /// The same seed tells the same story
         #[arg(long, default_value_t = 1)]
@@ -201,6 +201,17 @@ fn open(config: Config, parts: Parts) -> Result<App, Failure> {
     make_data_dir(&config)?;
     let file = config.database_file();
     App::open(config, parts).map_err(Failure::of(format!("cannot open {}", file.display())))
+}
+
+/// There is a database to look at: a mistyped directory must not become an empty one.
+fn require_database(config: &Config) -> Result<(), Failure> {
+    match config.database_file().exists() {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "there is no database in {}: name its directory with --data-dir",
+            config.data_dir.display()
+        ))),
+    }
 }
 
 /// The migrations that the database lacks; all of them where there is none.
