@@ -93,6 +93,13 @@ fn a_backup_made_while_serving_is_restored_whole() {
 }
 
 #[test]
+fn verify_makes_no_database_out_of_a_mistyped_directory() {
+    let program = Program::new();
+    program.run(&["verify"]).expect(1);
+    assert!(!program.dir().join("guildhall.db").exists());
+}
+
+#[test]
 fn restore_touches_neither_a_database_nor_takes_what_is_none() {
     let program = Program::new();
     program.make_administrator();
