@@ -48,13 +48,13 @@ pub fn append<K>(tx: &Tx, actor: &Actor, kind: &'static str, subject: Id<K>, bod
     Ok(event)
 }
 
-/// Everything that happened to one thing, oldest first, from after `after` on.
-pub fn of_subject<K>(tx: &Tx, subject: Id<K>, after: Option<EventId>, limit: i64) -> Result<Vec<Event>> {
-    let after = after.unwrap_or(Id::from_uuid(uuid::Uuid::nil()));
+/// Everything that happened to one thing before `before`, newest first.
+pub fn of_subject<K>(tx: &Tx, subject: Id<K>, before: Option<EventId>, limit: i64) -> Result<Vec<Event>> {
+    let before = before.unwrap_or(Id::from_uuid(uuid::Uuid::max()));
     tx.all(
         "select id, at, actor_id, kind, subject_id, body from events
-         where subject_id = $1 and id > $2 order by id limit $3",
-        params![subject, after, limit],
+         where subject_id = $1 and id < $2 order by id desc limit $3",
+        params![subject, before, limit],
         event,
     )
 }

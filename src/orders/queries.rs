@@ -119,18 +119,18 @@ fn select(sql: &mut Sql, mine: Option<(&str, UserId)>, filter: &Filter, after: O
 /// What the two do with their payment methods is between the buyer and the house.
 const BUYERS_OWN: [&str; 2] = ["payment_failed", "payment_requires_action"];
 
-/// Everything that happened to an order and that `actor` may know, oldest first; 404 where it does not concern them.
+/// Everything that happened to an order and that `actor` may know, newest first; 404 where it does not concern them.
 pub fn timeline(tx: &Tx, actor: &Actor, id: OrderId, page: &PageRequest) -> Result<Page<Happening>> {
-    let mut after: Option<EventId> = page.after("timeline")?;
+    let mut before: Option<EventId> = page.after("timeline")?;
     let order = seen(tx, actor, id)?;
     let knows_all = order.side_of(actor) != Some(Side::Freelancer);
     let may_know = |event: &Event| knows_all || !BUYERS_OWN.contains(&event.kind.as_str());
     let wanted = usize::try_from(page.rows()).unwrap_or(usize::MAX);
     let mut shown = Vec::new();
     while shown.len() < wanted {
-        let events = events::of_subject(tx, order.id, after, page.rows())?;
+        let events = events::of_subject(tx, order.id, before, page.rows())?;
         let more = events.len() == wanted;
-        after = events.last().map(|event| event.id).or(after);
+        before = events.last().map(|event| event.id).or(before);
         shown.extend(events.into_iter().filter(may_know).map(|event| happening(event, knows_all)));
         if !more {
             break;

@@ -58,7 +58,7 @@ pub fn operations() -> Vec<Operation> {
             .named("getOrderTimeline", "Read what happened to an order")
             .access(Access::Signed, "its buyer, its freelancer, administrators")
             .paged()
-            .answers::<Page<Happening>>(200, "What happened, oldest first."),
+            .answers::<Page<Happening>>(200, "What happened, newest first."),
     ];
     operations.into_iter().map(|operation| operation.tagged("Orders")).collect()
 }

@@ -12,7 +12,7 @@ use crate::support::{Person, Reply, TestApp, path_of};
 async fn history(app: &TestApp, listing: &Value) -> Vec<String> {
     let id = ListingId::from_wire(listing["id"].as_str().unwrap());
     let events = app.app.db().read(move |tx| events::of_subject(tx, id, None, 100)).await.unwrap();
-    events.into_iter().map(|event| event.kind).collect()
+    events.into_iter().rev().map(|event| event.kind).collect()
 }
 
 /// POST /services with a body of exactly this text.

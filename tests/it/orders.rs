@@ -410,8 +410,8 @@ async fn what_is_not_paid_in_time_is_cancelled() {
         "it cannot be paid any more"
     );
     let timeline = app.get(&format!("{}/timeline", order_path(&order)), &cast.buyer).await.expect(200).json();
-    assert_eq!(timeline["data"][1]["event"], "order_cancelled");
-    assert_eq!(timeline["data"][1]["actor_id"], Value::Null);
+    assert_eq!(timeline["data"][0]["event"], "order_cancelled");
+    assert_eq!(timeline["data"][0]["actor_id"], Value::Null);
 }
 
 #[tokio::test]
@@ -630,7 +630,7 @@ async fn pages_of_orders_join_without_gap() {
 }
 
 #[tokio::test]
-async fn the_timeline_tells_each_what_concerns_him() {
+async fn the_timeline_tells_each_what_concerns_him_newest_first() {
     let app = TestApp::new().await;
     let cast = app.cast().await;
     let order = app.placed(&cast.buyer, &cast.listing).await;
@@ -656,13 +656,13 @@ async fn the_timeline_tells_each_what_concerns_him() {
             list["data"].as_array().unwrap().iter().map(|row| row["event"].as_str().unwrap().to_owned());
         (names.collect::<Vec<_>>(), list["next_cursor"].clone())
     };
-    let all = ["order_placed", "payment_failed", "payment_failed", "payment_failed", "order_cancelled"];
+    let all = ["order_cancelled", "payment_failed", "payment_failed", "payment_failed", "order_placed"];
     assert_eq!(events("", &cast.buyer).await.0, all);
     assert_eq!(events("", &cast.admin).await.0, all);
     let (shown, next) = events("?limit=1", &cast.seller).await;
-    assert_eq!(shown, ["order_placed"]);
+    assert_eq!(shown, ["order_cancelled"]);
     let (shown, next) = events(&format!("?limit=1&cursor={}", next.as_str().unwrap()), &cast.seller).await;
-    assert_eq!((shown, next), (vec!["order_cancelled".to_owned()], Value::Null));
+    assert_eq!((shown, next), (vec!["order_placed".to_owned()], Value::Null));
     app.get(&path, &cast.stranger).await.problem(404, "not_found");
 }
 

@@ -308,14 +308,14 @@ async fn what_happened_to_the_money_is_in_the_orders_timeline() {
     assert_eq!(
         kinds,
         [
-            "order_placed",
-            "payment_failed",
-            "payment_requires_action",
-            "payment_succeeded",
-            "order_paid",
-            "refund_requested",
+            "refund_succeeded",
             "order_cancelled",
-            "refund_succeeded"
+            "refund_requested",
+            "order_paid",
+            "payment_succeeded",
+            "payment_requires_action",
+            "payment_failed",
+            "order_placed"
         ]
     );
 }

@@ -15,7 +15,7 @@ fn path_of(person: &Person) -> String {
 async fn history(app: &TestApp, person: &Person) -> Vec<String> {
     let id = UserId::from_wire(&person.id);
     let events = app.app.db().read(move |tx| events::of_subject(tx, id, None, 200)).await.unwrap();
-    events.into_iter().map(|event| event.kind).filter(|kind| !kind.starts_with("account")).collect()
+    events.into_iter().rev().map(|event| event.kind).filter(|kind| !kind.starts_with("account")).collect()
 }
 
 #[tokio::test]

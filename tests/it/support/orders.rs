@@ -92,10 +92,12 @@ impl TestApp {
         self.app.db().read(move |tx| orders::find(tx, id)).await.unwrap().unwrap()
     }
 
-    /// Everything that happened to the order.
+    /// Everything that happened to the order, oldest first.
     pub async fn happened(&self, order: &Value) -> Vec<Event> {
         let id = id_of(order);
-        self.app.db().read(move |tx| events::of_subject(tx, id, None, 1_000)).await.unwrap()
+        let mut events = self.app.db().read(move |tx| events::of_subject(tx, id, None, 1_000)).await.unwrap();
+        events.reverse();
+        events
     }
 }
 

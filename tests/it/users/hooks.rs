@@ -105,7 +105,7 @@ async fn the_services_above_follow_what_happens_to_an_account() {
             commands::reinstate(tx, &admin, id, &why())?;
             commands::close(tx, &actor, id, &Expected::any())?;
             let events = events::of_subject(tx, id, None, 100)?;
-            Ok(events.into_iter().map(|event| event.kind).collect::<Vec<_>>())
+            Ok(events.into_iter().rev().map(|event| event.kind).collect::<Vec<_>>())
         })
         .await
         .unwrap();
