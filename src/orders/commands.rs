@@ -127,6 +127,10 @@ pub fn change(
         return Err(FORBIDDEN.error("the requirements are the buyer's to change: leave `requirements` out"));
     }
     let input = input.check_against(&order.seen_from(side, queries::is_late(tx, &order)))?;
+    if input.message.is_some() && input.status.is_none() {
+        let detail = "send `status` too, or write to the other side with POST /notifications";
+        return Err(Error::field("message", "not_here", detail));
+    }
     let to = input.status.filter(|status| *status != order.status);
     let refund = part_to_refund(tx, &order, side, to, input.refund_amount.as_ref())?;
     expected.check(order.version)?;

@@ -311,7 +311,7 @@ form! {
     pub struct ChangeOrder {
         /// The status asked for: one of `transitions`.
         status: Option<Status>,
-        /// Said with the step, to the other side.
+        /// Said with the step, to the other side; only with `status`.
         message: Option<Words>,
         /// Only by the buyer, only while `pending`.
         requirements: Change<Option<Words>>,

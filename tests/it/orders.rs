@@ -332,6 +332,20 @@ async fn a_stale_writer_is_refused() {
     app.delete(&path, &cast.buyer).await.expect(200);
 }
 
+#[tokio::test]
+async fn a_message_without_a_step_is_not_dropped_in_silence() {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    let order = app.order_at(Status::Active, &cast).await;
+    let path = order_path(&order);
+    let refused = app
+        .put(&path, &cast.seller, json!({ "message": "Almost there." }))
+        .await
+        .problem(422, "validation_failed");
+    assert_eq!(refused.pointers(), ["/message"]);
+    app.put(&path, &cast.seller, json!({ "message": "Almost there.", "status": "active" })).await.expect(200);
+}
+
 // Disputes
 
 #[tokio::test]
