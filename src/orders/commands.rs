@@ -235,7 +235,7 @@ struct Step<'a> {
 /// Takes the step if the table has it for this side from here, and moves the money that goes with it.
 fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Order> {
     if !order.transitions(asked.side, queries::is_late(tx, order)).contains(&asked.to) {
-        return Err(not_from_here(tx, actor, order));
+        return Err(not_from_here(tx, actor, order, asked.to));
     }
     if let Some(part) = asked.refund {
         let reason =
@@ -266,7 +266,7 @@ pub fn cancel_refunded(tx: &Tx, actor: &Actor, order: &Order, message: &str) -> 
         Status::Active | Status::Delivered => {
             step(tx, actor, order, Status::Cancelled, Some(message)).map(drop)
         }
-        _ => Err(not_from_here(tx, actor, order)),
+        _ => Err(not_from_here(tx, actor, order, Status::Cancelled)),
     }
 }
 
@@ -291,7 +291,7 @@ pub(super) fn step(
     )?;
     if moved_on == 0 {
         let current = find(tx, order.id)?.ok_or_else(error::not_found)?;
-        return Err(not_from_here(tx, actor, &current));
+        return Err(not_from_here(tx, actor, &current, to));
     }
     wait_for_deadline(tx, &next)?;
     if to == Status::Completed {
@@ -326,12 +326,15 @@ fn wait_for_deadline(tx: &Tx, order: &Order) -> Result<()> {
     next.map_or(Ok(()), |(kind, at)| events::schedule(tx, kind, order.id, at))
 }
 
-/// 409: where the order stands, and what this caller may ask for from there.
-pub(super) fn not_from_here(tx: &Tx, actor: &Actor, order: &Order) -> Error {
+/// 409: where the order stands, what brings it to `to`, and what this caller may ask for from there.
+fn not_from_here(tx: &Tx, actor: &Actor, order: &Order, to: Status) -> Error {
     let side = order.side_of(actor).unwrap_or(Side::House);
     let allowed = order.transitions(side, queries::is_late(tx, order));
     let words: Vec<&str> = allowed.iter().map(|status| status.as_str()).collect();
     let mend = match words.as_slice() {
+        _ if (order.status, to, side) == (Status::Pending, Status::Active, Side::Buyer) => {
+            "pay it with POST /payments, and it becomes active".to_owned()
+        }
         [] => "there is nothing that you can ask for now".to_owned(),
         words => format!("you may ask for {}", words.join(", ")),
     };

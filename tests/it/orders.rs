@@ -314,6 +314,17 @@ async fn a_forbidden_step_is_403_before_a_wrong_field_is_422() {
 }
 
 #[tokio::test]
+async fn a_buyer_who_asks_for_the_work_unpaid_is_told_to_pay() {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    let order = app.placed(&cast.buyer, &cast.listing).await;
+    let refused = app.ask(&order, &cast.buyer, "active").await.problem(409, "invalid_transition").json();
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("pay it with POST /payments"), "{detail}");
+    assert_eq!((&refused["current"], &refused["allowed"]), (&json!("pending"), &json!(["cancelled"])));
+}
+
+#[tokio::test]
 async fn a_stale_writer_is_refused() {
     let app = TestApp::new().await;
     let cast = app.cast().await;
