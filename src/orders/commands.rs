@@ -237,11 +237,14 @@ fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Orde
     if !order.transitions(asked.side, queries::is_late(tx, order)).contains(&asked.to) {
         return Err(not_from_here(tx, actor, order, asked.to));
     }
-    if let Some(part) = asked.refund {
-        let reason =
-            asked.message.filter(|text| !text.is_empty()).unwrap_or("the dispute was settled by a split");
-        (tx.wired::<Hooks>().refund)(tx, actor, order, Some(part), reason)?;
-    }
+    let order = match asked.refund {
+        Some(part) => {
+            let reason =
+                asked.message.filter(|text| !text.is_empty()).unwrap_or("the dispute was settled by a split");
+            &give_back(tx, actor, order, Some(part), reason)?
+        }
+        None => order,
+    };
     match asked.to {
         Status::Completed => complete(tx, actor, order, asked.message),
         Status::Cancelled => call_off(tx, actor, order, asked.message),
@@ -258,6 +261,18 @@ pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
         }
         _ => Ok(false),
     }
+}
+
+/// A refund has taken money of an open order, or has failed and returned it: the fee is the frozen rate of what escrow
+/// holds now, in minor units. The fee of an order that is over is settled.
+pub fn refunded(tx: &Tx, id: OrderId, held: i64) -> Result<()> {
+    let order = find(tx, id)?.ok_or_else(|| Error::broken("a refund without its order"))?;
+    tx.execute(
+        "update orders set fee_minor = $2, version = version + 1, updated_at = $3
+         where id = $1 and fee_minor <> $2 and status not in ('completed', 'cancelled')",
+        params![id, order.fee_rate.of(order.amount.with_minor(held)).minor(), tx.now()],
+    )?;
+    Ok(())
 }
 
 /// All of the money has gone back by a refund: the order is off. Moves no money itself.
@@ -310,11 +325,18 @@ pub(super) fn complete(tx: &Tx, actor: &Actor, order: &Order, message: Option<&s
 
 /// Cancels an order: what escrow holds goes back to the buyer.
 pub(super) fn call_off(tx: &Tx, actor: &Actor, order: &Order, message: Option<&str>) -> Result<Order> {
-    if order.status != Status::Pending {
-        let reason = message.filter(|text| !text.is_empty()).unwrap_or("the order was cancelled");
-        (tx.wired::<Hooks>().refund)(tx, actor, order, None, reason)?;
+    if order.status == Status::Pending {
+        return step(tx, actor, order, Status::Cancelled, message);
     }
-    step(tx, actor, order, Status::Cancelled, message)
+    let reason = message.filter(|text| !text.is_empty()).unwrap_or("the order was cancelled");
+    let order = give_back(tx, actor, order, None, reason)?;
+    step(tx, actor, &order, Status::Cancelled, message)
+}
+
+/// Sends money back to the buyer; the order as it is then, for its fee follows.
+fn give_back(tx: &Tx, actor: &Actor, order: &Order, part: Option<i64>, reason: &str) -> Result<Order> {
+    (tx.wired::<Hooks>().refund)(tx, actor, order, part, reason)?;
+    find(tx, order.id)?.ok_or_else(error::not_found)
 }
 
 /// An order waits for one deadline at most.

@@ -121,7 +121,7 @@ pub struct Order {
     pub title: String,
     pub amount: Money,
     pub fee_rate: Rate,
-    /// At the frozen rate; after completion what was really kept.
+    /// What the house keeps: the frozen rate of what was not given back, nothing once it is cancelled.
     pub fee: Money,
     pub delivery_days: u32,
     pub requirements: Option<String>,
@@ -160,15 +160,17 @@ impl Order {
             .collect()
     }
 
-    /// The same order after it has moved: the status and the clocks that go with it.
+    /// The same order after it has moved: the status, and the clocks and the fee that go with it.
     #[must_use]
     pub fn moved_to(&self, to: Status, now: Time, review_within: Duration) -> Self {
         let due_at = if to == Status::Active { Some(now.plus_days(self.delivery_days)) } else { self.due_at };
         let auto_complete_at = (to == Status::Delivered).then(|| now.plus(review_within));
+        let fee = if to == Status::Cancelled { self.fee.with_minor(0) } else { self.fee };
         Self {
             status: to,
             due_at,
             auto_complete_at,
+            fee,
             version: self.version + 1,
             updated_at: now,
             ..self.clone()
@@ -241,7 +243,7 @@ pub struct SeenOrder {
     pub title: String,
     pub amount: Money,
     pub currency: Currency,
-    /// What the house keeps of the amount; shown to the freelancer and to administrators.
+    /// What the house keeps of the amount, less when some of it is refunded; shown to the freelancer and to administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fee: Option<Money>,
     pub status: Status,

@@ -71,7 +71,7 @@ struct Whereabouts {
 }
 
 impl Whereabouts {
-    fn wrong(&self, status: &str, frozen_fee: i64) -> Option<String> {
+    fn wrong(&self, status: &str, fee: i64) -> Option<String> {
         let Self { captured, refunded, reserved, marked_refunded, in_escrow, in_refunds, paid_out, fees } =
             self;
         let sum = in_escrow + in_refunds + refunded + paid_out + fees;
@@ -95,10 +95,9 @@ impl Whereabouts {
             "completed" | "cancelled" if *in_escrow != 0 => {
                 Some(format!("is {status} and holds {in_escrow} in escrow"))
             }
-            "completed" if *fees != frozen_fee => {
-                Some(format!("says a fee of {frozen_fee}, {fees} was kept"))
-            }
+            "completed" if *fees != fee => Some(format!("says a fee of {fee}, {fees} was kept")),
             "completed" => None,
+            "cancelled" if fee != 0 => Some(format!("is cancelled and says a fee of {fee}")),
             _ if paid_out + fees != 0 => Some(format!("is {status}, yet {paid_out} + {fees} was released")),
             _ => None,
         }

@@ -417,6 +417,36 @@ async fn a_delivery_that_is_refunded_in_full_is_off() {
     assert_eq!((row.status, row.auto_complete_at), (Status::Cancelled, None));
 }
 
+#[tokio::test]
+async fn the_fee_follows_what_is_given_back() {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    let order = app.placed(&cast.buyer, &cast.listing).await;
+    let payment = app.pay(&cast.buyer, &order, "pm_card_visa").await.expect(201).json();
+    let path = order_path(&order);
+    let before = app.get(&path, &cast.seller).await.expect(200);
+    assert_eq!(before.json()["fee"], "4.99");
+    app.refund(&cast.admin, &payment, Some("20")).await.expect(201);
+    let after = app.get(&path, &cast.seller).await.expect(200);
+    assert_eq!(after.json()["fee"], "2.99", "ten per cent of the 29.90 that are left");
+    assert_ne!(after.header("etag"), before.header("etag"));
+    let cancelled = app.ask(&order, &cast.seller, "cancelled").await.expect(200);
+    assert_eq!(cancelled.json()["fee"], "0.00");
+    let stored = app.get(&path, &cast.seller).await.expect(200);
+    assert_eq!(cancelled.header("etag"), stored.header("etag"), "the answer's version is the stored one");
+    app.settle().await;
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn the_fee_of_an_order_that_nobody_paid_is_nothing() {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    let order = app.placed(&cast.buyer, &cast.listing).await;
+    let cancelled = app.ask(&order, &cast.seller, "cancelled").await.expect(200).json();
+    assert_eq!(cancelled["fee"], "0.00");
+}
+
 // Deadlines
 
 #[tokio::test]

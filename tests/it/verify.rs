@@ -67,6 +67,7 @@ const DAMAGES: &[(&str, &str)] = &[
     ),
     ("3", "update payments set refunded_minor = 1 where order_id in (select id from orders where status = 'active')"),
     ("3", "update refunds set status = 'failed'"),
+    ("3", "update orders set fee_minor = 1 where status = 'cancelled'"),
     ("3", "delete from transactions where type = 'charge'"),
     ("4", "update orders set amount_minor = amount_minor + 1 where status = 'active'"),
     ("4", "update payments set buyer_id = freelancer_id where order_id in (select id from orders where status = 'disputed');

@@ -42,6 +42,7 @@ pub fn request_refund(
     let amount = asked.unwrap_or(payment.amount.with_minor(left));
     let refund = reserve(tx, actor, &payment, &order, amount, input.reason.as_str())?;
     if amount.minor() == left && matches!(order.status, orders::Status::Active | orders::Status::Delivered) {
+        let order = order_of(tx, &payment)?;
         orders::cancel_refunded(tx, actor, &order, input.reason.as_str())?;
     }
     Ok(refund)
@@ -132,6 +133,7 @@ pub(super) fn reserve(
     )?;
     let (escrow, refunds) = accounts(&refund);
     book(tx, &refund, "refund_reserved", escrow, refunds)?;
+    orders::refunded(tx, order.id, held(tx, order)?)?;
     list_refund(tx, payment, &refund, None)?;
     events::schedule(tx, REFUND_SEND, id, tx.now())?;
     tell(tx, actor, "refund_requested", payment, Some(&refund), Some(reason))?;
@@ -187,6 +189,8 @@ fn failed(tx: &Tx, payment: &Payment, refund: Refund, message: &str) -> Result<(
     )?;
     let (escrow, refunds) = accounts(&refund);
     book(tx, &refund, "refund_returned", refunds, escrow)?;
+    let order = order_of(tx, payment)?;
+    orders::refunded(tx, order.id, held(tx, &order)?)?;
     list_refund(tx, payment, &refund, None)?;
     tell(tx, &Actor::System, "refund_failed", payment, Some(&refund), Some(message))
 }

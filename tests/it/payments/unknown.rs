@@ -174,6 +174,7 @@ async fn a_refused_refund_returns_to_escrow_while_the_order_is_open() {
     app.settle().await;
     assert_eq!(app.escrow(&order).await, 4990);
     assert_eq!(app.payment(&buyer, &payment).await["refunded_amount"], "0.00");
+    assert_eq!(app.order(&seller, &order).await["fee"], "4.99", "as before the refund");
     let refunds = app.get("/payments/transactions?type=refund", &buyer).await.json();
     assert_eq!(refunds["data"][0]["status"], "failed");
     app.audit().await;
