@@ -9,6 +9,7 @@ use crate::form;
 use crate::form::{Change, Field, IdRef, Node, Read, Text, TextLimits, Wrong};
 use crate::id::Id;
 use crate::listings::ListingId;
+use crate::money::Money;
 use crate::orders::OrderId;
 use crate::time::Time;
 use crate::users::Card;
@@ -47,6 +48,13 @@ pub struct Data {
     pub refund_id: Option<Id<()>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_id: Option<Id<()>>,
+    /// What was said with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What goes back to the buyer, in the order's currency: of a refund, or of a dispute that was split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Money>")]
+    pub refund_amount: Option<String>,
     /// Who wrote the message, or did what it tells of.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub sender: Option<Card>,

@@ -74,7 +74,7 @@ static NOTICES: &[Notice] = &[
     Notice("payment_requires_action", Always(Buyer), "Your payment needs your confirmation: {title}", None),
     Notice("payment_failed", Always(Buyer), "Your payment failed: {title}", None),
     Notice("payment_succeeded", Always(Buyer), "Your payment succeeded: {title}", None),
-    Notice("refund_requested", Always(Buyer), "A refund is on its way to you: {title}", None),
+    Notice("refund_requested", BOTH, "A refund is on its way to the buyer: {title}", None),
     Notice("refund_succeeded", Always(Buyer), "You have been refunded: {title}", None),
     Notice("refund_failed", Always(Buyer), "A refund to you failed and is being looked into: {title}", None),
     Notice("review_submitted", Others(&[Freelancer]), "{who} reviewed your work: {title}", None),
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_a_deadline_or_an_administrator_does_concerns_both() {
-        for kind in ["order_completed", "order_cancelled", "order_overdue"] {
+        for kind in ["order_completed", "order_cancelled", "order_overdue", "refund_requested"] {
             assert_eq!(told(kind, None), [BUYER, FREELANCER], "{kind}");
         }
         assert_eq!(
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_word_on_a_payment_reaches_its_buyer_whoever_asked() {
-        for kind in ["payment_failed", "payment_succeeded", "refund_requested", "refund_succeeded"] {
+        for kind in ["payment_failed", "payment_succeeded", "refund_succeeded", "refund_failed"] {
             assert_eq!(told(kind, Some(BUYER)), [BUYER], "{kind}");
             assert_eq!(told(kind, None), [BUYER], "{kind}");
         }

@@ -38,7 +38,7 @@ pub fn place(tx: &Tx, actor: &Actor, input: &Unchecked<PlaceOrder>) -> Result<Or
     let order = drawn_up(tx, buyer, listing, input.requirements.map(Text::into_string));
     insert(tx, &order)?;
     wait_for_deadline(tx, &order)?;
-    record(tx, actor, &order, None, None)?;
+    record(tx, actor, &order, None, &Step::to(order.status, None))?;
     Ok(order)
 }
 
@@ -139,7 +139,7 @@ pub fn change(
         None => order,
     };
     let message = input.message.as_ref().map(Text::as_str);
-    to.map_or(Ok(order.clone()), |to| take_step(tx, actor, &order, &Step { side, to, message, refund }))
+    to.map_or(Ok(order.clone()), |to| take_step(tx, actor, &order, &Step { to, message, refund }))
 }
 
 /// Whether the order would get other requirements.
@@ -155,7 +155,7 @@ pub fn cancel(tx: &Tx, actor: &Actor, id: OrderId, expected: &Expected) -> Resul
     expected.check(order.version)?;
     match order.status {
         Status::Cancelled => Ok(order),
-        _ => take_step(tx, actor, &order, &Step { side, to: Status::Cancelled, message: None, refund: None }),
+        _ => take_step(tx, actor, &order, &Step::to(Status::Cancelled, None)),
     }
 }
 
@@ -223,18 +223,24 @@ fn require(tx: &Tx, actor: &Actor, order: Order, requirements: Option<String>) -
     Ok(order)
 }
 
-/// What somebody asks of an order.
-struct Step<'a> {
-    side: Side,
+/// Where an order goes, and what is said with it.
+pub(super) struct Step<'a> {
     to: Status,
     message: Option<&'a str>,
-    /// Sent back before the rest is released.
+    /// Sent back before the rest is released, in minor units.
     refund: Option<i64>,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn to(to: Status, message: Option<&'a str>) -> Self {
+        Self { to, message, refund: None }
+    }
 }
 
 /// Takes the step if the table has it for this side from here, and moves the money that goes with it.
 fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Order> {
-    if !order.transitions(asked.side, queries::is_late(tx, order)).contains(&asked.to) {
+    let side = order.side_of(actor).ok_or_else(error::not_found)?;
+    if !order.transitions(side, queries::is_late(tx, order)).contains(&asked.to) {
         return Err(not_from_here(tx, actor, order, asked.to));
     }
     let order = match asked.refund {
@@ -246,9 +252,9 @@ fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Orde
         None => order,
     };
     match asked.to {
-        Status::Completed => complete(tx, actor, order, asked.message),
+        Status::Completed => complete(tx, actor, order, asked),
         Status::Cancelled => call_off(tx, actor, order, asked.message),
-        to => step(tx, actor, order, to, asked.message),
+        _ => step(tx, actor, order, asked),
     }
 }
 
@@ -256,7 +262,7 @@ fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Orde
 pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
     match find(tx, id)? {
         Some(order) if order.status == Status::Pending => {
-            step(tx, &Actor::System, &order, Status::Active, None)?;
+            step(tx, &Actor::System, &order, &Step::to(Status::Active, None))?;
             Ok(true)
         }
         _ => Ok(false),
@@ -279,7 +285,7 @@ pub fn refunded(tx: &Tx, id: OrderId, held: i64) -> Result<()> {
 pub fn cancel_refunded(tx: &Tx, actor: &Actor, order: &Order, message: &str) -> Result<()> {
     match order.status {
         Status::Active | Status::Delivered => {
-            step(tx, actor, order, Status::Cancelled, Some(message)).map(drop)
+            step(tx, actor, order, &Step::to(Status::Cancelled, Some(message))).map(drop)
         }
         _ => Err(not_from_here(tx, actor, order, Status::Cancelled)),
     }
@@ -287,13 +293,8 @@ pub fn cancel_refunded(tx: &Tx, actor: &Actor, order: &Order, message: &str) -> 
 
 /// Moves an order along an edge: its row, its clocks, its event. Whoever calls has found that `actor` may, and moves
 /// the money.
-pub(super) fn step(
-    tx: &Tx,
-    actor: &Actor,
-    order: &Order,
-    to: Status,
-    message: Option<&str>,
-) -> Result<Order> {
+fn step(tx: &Tx, actor: &Actor, order: &Order, taken: &Step) -> Result<Order> {
+    let to = taken.to;
     if !legal(order.status, to) {
         return Err(Error::broken(format!("order {} would move from {} to {to}", order.id, order.status)));
     }
@@ -312,25 +313,25 @@ pub(super) fn step(
     if to == Status::Completed {
         profiles::record_completed_order(tx, order.freelancer_id)?;
     }
-    record(tx, actor, &next, Some(order.status), message)?;
+    record(tx, actor, &next, Some(order.status), taken)?;
     Ok(next)
 }
 
 /// Completes an order: what escrow holds goes to the freelancer, less the fee.
-pub(super) fn complete(tx: &Tx, actor: &Actor, order: &Order, message: Option<&str>) -> Result<Order> {
+pub(super) fn complete(tx: &Tx, actor: &Actor, order: &Order, taken: &Step) -> Result<Order> {
     let fee = (tx.wired::<Hooks>().release)(tx, order)?;
     let order = Order { fee: order.fee.with_minor(fee), ..order.clone() };
-    step(tx, actor, &order, Status::Completed, message)
+    step(tx, actor, &order, taken)
 }
 
 /// Cancels an order: what escrow holds goes back to the buyer.
 pub(super) fn call_off(tx: &Tx, actor: &Actor, order: &Order, message: Option<&str>) -> Result<Order> {
     if order.status == Status::Pending {
-        return step(tx, actor, order, Status::Cancelled, message);
+        return step(tx, actor, order, &Step::to(Status::Cancelled, message));
     }
     let reason = message.filter(|text| !text.is_empty()).unwrap_or("the order was cancelled");
     let order = give_back(tx, actor, order, None, reason)?;
-    step(tx, actor, &order, Status::Cancelled, message)
+    step(tx, actor, &order, &Step::to(Status::Cancelled, message))
 }
 
 /// Sends money back to the buyer; the order as it is then, for its fee follows.
@@ -380,9 +381,12 @@ pub fn told(order: &Order, message: Option<&str>) -> Value {
 }
 
 /// Writes down that the order has come to where it stands.
-fn record(tx: &Tx, actor: &Actor, order: &Order, from: Option<Status>, message: Option<&str>) -> Result<()> {
-    let mut body = told(order, message);
+fn record(tx: &Tx, actor: &Actor, order: &Order, from: Option<Status>, taken: &Step) -> Result<()> {
+    let mut body = told(order, taken.message);
     body["from"] = json!(from);
     body["status"] = json!(order.status);
+    if let Some(part) = taken.refund {
+        body["refund_amount"] = json!(order.amount.with_minor(part));
+    }
     events::append(tx, actor, event_of(from, order.status), order.id, body).map(drop)
 }

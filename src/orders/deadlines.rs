@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::events;
 use crate::id::Id;
 
-use super::commands::{call_off, complete, told};
-use super::model::{AUTO_COMPLETE, DUE, Order, PAY_BY};
+use super::commands::{Step, call_off, complete, told};
+use super::model::{AUTO_COMPLETE, DUE, Order, PAY_BY, Status};
 use super::queries::find;
 
 /// The pay-by deadline: an order that nobody pays is cancelled.
@@ -34,7 +34,7 @@ pub fn accept_unanswered(tx: &Tx, order: Id<()>) -> Result<()> {
     match waiting(tx, order, AUTO_COMPLETE)? {
         Some(order) => {
             let message = "The delivery was not answered in time, so it counts as accepted.";
-            complete(tx, &Actor::System, &order, Some(message)).map(drop)
+            complete(tx, &Actor::System, &order, &Step::to(Status::Completed, Some(message))).map(drop)
         }
         None => Ok(()),
     }

@@ -76,7 +76,7 @@ async fn each_kind_of_event_reaches_whom_it_concerns_once() {
     let by_buyer = as_actor(&buyer, Role::Buyer);
     let by_seller = as_actor(&seller, Role::Freelancer);
     let by_admin = as_actor(&admin, Role::Admin);
-    let cases: [(&'static str, Actor, usize, usize); 20] = [
+    let cases: [(&'static str, Actor, usize, usize); 21] = [
         ("order_completed", by_buyer, 0, 1),
         ("order_completed", by_admin, 1, 1),
         ("order_completed", Actor::System, 1, 1),
@@ -92,6 +92,7 @@ async fn each_kind_of_event_reaches_whom_it_concerns_once() {
         ("payment_succeeded", Actor::System, 1, 0),
         ("payment_succeeded", by_buyer, 1, 0),
         ("refund_requested", by_seller, 1, 0),
+        ("refund_requested", by_admin, 1, 1),
         ("refund_succeeded", Actor::System, 1, 0),
         ("refund_failed", Actor::System, 1, 0),
         ("review_submitted", by_buyer, 0, 1),
@@ -112,6 +113,53 @@ async fn each_kind_of_event_reaches_whom_it_concerns_once() {
         assert_eq!(recipients, to_buyer + to_seller, "{kind}");
     }
     assert!(app.inbox(&admin).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_partial_refund_by_an_administrator_tells_both() {
+    let app = TestApp::new().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let (_, payment) = app.paid(&buyer, &seller).await;
+    app.refund(&admin, &payment, Some("9.90")).await.expect(201);
+    for person in [&buyer, &seller] {
+        let told = app.inbox(person).await.remove(0);
+        assert_eq!(told["type"], "refund_requested", "{}", person.username);
+        assert_eq!(told["data"]["refund_amount"], "9.90");
+    }
+    app.settle().await;
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn what_is_said_with_a_step_is_told_with_it() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let order = app.paid_order(&buyer, &seller).await;
+    let path = format!("/orders/{}", order["id"].as_str().unwrap());
+    app.put(&path, &seller, json!({ "status": "delivered", "message": "Here it is." })).await.expect(200);
+    app.put(&path, &buyer, json!({ "status": "active" })).await.expect(200);
+    assert_eq!(app.inbox(&buyer).await[0]["data"]["message"], "Here it is.");
+    assert!(app.inbox(&seller).await[0]["data"].get("message").is_none());
+}
+
+#[tokio::test]
+async fn a_split_tells_both_how_much_goes_back() {
+    let app = TestApp::new().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let order = app.paid_order(&buyer, &seller).await;
+    let path = format!("/orders/{}", order["id"].as_str().unwrap());
+    app.put(&path, &buyer, json!({ "status": "disputed" })).await.expect(200);
+    let split = json!({ "status": "completed", "refund_amount": "20", "message": "Half done." });
+    app.put(&path, &admin, split).await.expect(200);
+    for person in [&buyer, &seller] {
+        let told = app.inbox(person).await.remove(0);
+        assert_eq!(
+            (&told["type"], &told["data"]["refund_amount"]),
+            (&json!("order_completed"), &json!("20.00"))
+        );
+        assert_eq!(told["data"]["message"], "Half done.");
+    }
+    app.settle().await;
 }
 
 #[tokio::test]
