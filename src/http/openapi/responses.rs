@@ -80,7 +80,7 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static Problem>> {
     if operation.path.contains('{') || names_something(operation) {
         all.push(&error::NOT_FOUND);
     }
-    if operation.versioned && writes {
+    if operation.takes_version() {
         all.push(&error::STALE_VERSION);
     }
     if operation.takes_key() {
