@@ -18,13 +18,11 @@ pub struct Problem {
     pub title: &'static str,
     /// What it means and what to do, for the page.
     pub about: &'static str,
+    /// The members that its document can carry beside the ones that all have.
+    pub members: &'static [&'static str],
 }
 
 impl Problem {
-    pub const fn new(status: u16, code: &'static str, title: &'static str, about: &'static str) -> Self {
-        Self { code, status, title, about }
-    }
-
     /// This problem as an error; `detail` says what happened and the mend.
     pub fn error(&'static self, detail: impl Into<Cow<'static, str>>) -> Error {
         Error::Refused(Box::new(Refusal {
@@ -67,10 +65,12 @@ pub struct FieldError {
 }
 
 impl Error {
-    /// Adds a member to the problem document: `current`, `allowed`, `blockers`.
+    /// Adds a member to the problem document, one that the problem declares: `current`, `allowed`, `blockers`.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl serde::Serialize) -> Self {
         if let Self::Refused(refusal) = &mut self {
+            let problem = refusal.problem;
+            debug_assert!(problem.members.contains(&member), "{} does not declare `{member}`", problem.code);
             let value = serde_json::to_value(value).unwrap_or(Value::Null);
             refusal.members.insert(member.to_owned(), value);
         }
@@ -157,13 +157,19 @@ impl From<serde_json::Error> for Error {
     }
 }
 
-/// Declares problems: `NAME = status "code" "Title" "About"`.
+/// Declares problems: `NAME = status "code" "Title" "About"`, and `with ["member"]` where their documents carry more.
 #[macro_export]
 macro_rules! problems {
-    ($($name:ident = $status:literal $code:literal $title:literal $about:literal;)*) => {
+    ($($name:ident = $status:literal $code:literal $title:literal $about:literal $(with [$($member:literal),*])?;)*) => {
         $(
             #[doc = $title]
-            pub static $name: $crate::error::Problem = $crate::error::Problem::new($status, $code, $title, $about);
+            pub static $name: $crate::error::Problem = $crate::error::Problem {
+                code: $code,
+                status: $status,
+                title: $title,
+                about: $about,
+                members: &[$($($member),*)?],
+            };
         )*
         /// Every problem declared here, for the problem pages and the API document.
         pub static PROBLEMS: &[&$crate::error::Problem] = &[$(&$name),*];
@@ -187,7 +193,7 @@ pub mod general {
         STALE_VERSION = 412 "stale_version" "It has changed since you read it" "Read it again and repeat the change with the new `ETag` in `If-Match`.";
         BODY_TOO_LARGE = 413 "body_too_large" "The body is too large" "A JSON body may have 64 KiB.";
         UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body is not JSON" "Send `Content-Type: application/json` and no `Content-Encoding`.";
-        VALIDATION_FAILED = 422 "validation_failed" "Some fields are wrong" "`errors` names each with a JSON pointer and says the mend. Nothing was changed.";
+        VALIDATION_FAILED = 422 "validation_failed" "Some fields are wrong" "`errors` names each with a JSON pointer and says the mend. Nothing was changed." with ["errors"];
         INVALID_IDEMPOTENCY_KEY = 400 "invalid_idempotency_key" "The Idempotency-Key is not usable" "Send one header of 1 to 255 visible ASCII characters, a UUID for instance.";
         IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused" "The Idempotency-Key was used for another request" "A key stands for one request. Use a new key for a new request, or send the first body again.";
         IDEMPOTENCY_IN_PROGRESS = 409 "idempotency_in_progress" "The first request with this key is still running" "Wait a second and send it again: it gets the first answer.";

@@ -11,6 +11,7 @@ use crate::error::{INVALID_CURSOR, Result};
 
 /// One page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     pub data: Vec<T>,
     /// Give it back as `cursor` for the next page; null on the last one.

@@ -39,7 +39,7 @@ fn page(kind: &'static str, text: &'static str) -> Response {
 
 fn problem(edge: &Edge, code: &str) -> Response {
     match edge.problems.get(code) {
-        Some(Problem { code, status, title, about }) => {
+        Some(Problem { code, status, title, about, .. }) => {
             let text = format!("{code} (status {status})\n\n{title}.\n\n{about}\n");
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
         }

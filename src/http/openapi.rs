@@ -15,7 +15,7 @@ const ABOUT: &str = include_str!("docs/introduction.md");
 
 /// The document for `operations`, served at `public_url`.
 pub fn document(operations: &[Arc<Operation>], public_url: &str) -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
     settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;
     let mut generator = settings.into_generator();
@@ -117,14 +117,11 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$" });
         parameters.push(key);
     }
-    if operation.versioned {
-        match operation.method {
-            Method::GET => {
-                parameters.push(header("If-None-Match", "The ETag that you have: 304 when it is still true."))
-            }
-            _ => parameters
-                .push(header("If-Match", "The ETag that you have read: 412 when it has changed since.")),
-        }
+    if operation.versioned && operation.method == Method::GET {
+        parameters.push(header("If-None-Match", "The ETag that you have: 304 when it is still true."));
+    }
+    if operation.takes_version() {
+        parameters.push(header("If-Match", "The ETag that you have read: 412 when it has changed since."));
     }
     parameters
 }

@@ -244,6 +244,11 @@ impl Operation {
         self.method == Method::POST && self.access != Access::Unseen
     }
 
+    /// Whether it honours If-Match: every change of a single resource that is there already.
+    pub(super) fn takes_version(&self) -> bool {
+        self.versioned && !matches!(self.method, Method::GET | Method::POST)
+    }
+
     pub(super) fn is_paged(&self) -> bool {
         self.query.iter().any(|param| param.name == "cursor")
     }

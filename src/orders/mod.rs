@@ -25,8 +25,8 @@ pub use routes::operations;
 
 problems! {
     OWN_SERVICE = 409 "own_service" "The service is your own" "Nobody orders from themselves. Look for another with GET /services.";
-    INVALID_TRANSITION = 409 "invalid_transition" "The order cannot take this step now" "`current` is where it stands, `allowed` are the statuses that you may ask for from there.";
-    REQUIREMENTS_FROZEN = 409 "requirements_frozen" "The requirements can no longer be changed" "They are fixed once the order is paid, for the freelancer works by them. Agree on changes in messages, or ask for a revision of the delivery.";
+    INVALID_TRANSITION = 409 "invalid_transition" "The order cannot take this step now" "`current` is where it stands, `allowed` are the statuses that you may ask for from there." with ["current", "allowed"];
+    REQUIREMENTS_FROZEN = 409 "requirements_frozen" "The requirements can no longer be changed" "They are fixed once the order is paid, for the freelancer works by them; `current` is where the order stands. Agree on changes in messages, or ask for a revision of the delivery." with ["current"];
 }
 
 /// Sends money of an order back to its buyer: that many minor units, or all that escrow holds. Says why.

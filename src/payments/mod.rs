@@ -29,14 +29,14 @@ pub const PAYMENT_ASK: &str = "payment_ask";
 pub const REFUND_SEND: &str = "refund_send";
 
 problems! {
-    PAYMENT_DECLINED = 402 "payment_declined" "The payment was declined" "The provider refused it; `payment` is the attempt as it was recorded. Nothing was charged: pay with another method.";
-    AMOUNT_MISMATCH = 409 "amount_mismatch" "The amount is not the order's" "An order is paid in full, at the amount it was placed with. Send that amount, or leave it out.";
-    ALREADY_PAID = 409 "already_paid" "The order is paid" "A payment of it has succeeded; `payment_id` names it. Nothing more is due.";
-    PAYMENT_IN_PROGRESS = 409 "payment_in_progress" "A payment of the order is under way" "An order has one payment under way at most. GET /payments/{payment_id} tells how it ends; if it fails, pay again.";
-    ORDER_NOT_PAYABLE = 409 "order_not_payable" "The order does not wait for a payment" "Only a pending order can be paid; `current` is where it stands. Place another order.";
-    NOT_CONFIRMABLE = 409 "not_confirmable" "The payment does not wait for a confirmation" "Only a payment with status requires_action can be confirmed; `current` is where it stands.";
-    REFUND_EXCEEDS_CAPTURED = 409 "refund_exceeds_captured" "That much is not left to give back" "Refunds together never exceed what was captured; `refundable_amount` is what is left. Ask for no more.";
+    PAYMENT_DECLINED = 402 "payment_declined" "The payment was declined" "The provider refused it; `payment` is the attempt as it was recorded. Nothing was charged: pay with another method." with ["payment"];
+    AMOUNT_MISMATCH = 409 "amount_mismatch" "The amount is not the order's" "An order is paid in full, at the amount it was placed with. Send that, the `amount` and `currency` of this answer, or leave it out." with ["amount", "currency"];
+    ALREADY_PAID = 409 "already_paid" "The order is paid" "A payment of it has succeeded; `payment_id` names it. Nothing more is due." with ["payment_id"];
+    PAYMENT_IN_PROGRESS = 409 "payment_in_progress" "A payment of the order is under way" "An order has one payment under way at most; `payment_id` names it. GET /payments/{id} tells how it ends; if it fails, pay again." with ["payment_id"];
+    ORDER_NOT_PAYABLE = 409 "order_not_payable" "The order does not wait for a payment" "Only a pending order can be paid; `current` is where it stands. Place another order." with ["current"];
+    NOT_CONFIRMABLE = 409 "not_confirmable" "The payment does not wait for a confirmation" "Only a payment with status requires_action can be confirmed; `current` is where it stands." with ["current"];
+    REFUND_EXCEEDS_CAPTURED = 409 "refund_exceeds_captured" "That much is not left to give back" "Refunds together never exceed what was captured; `refundable_amount` is what is left. Ask for no more." with ["refundable_amount"];
     ALREADY_RELEASED = 409 "already_released" "The money was released" "The order is completed and its freelancer was paid: nothing is held that could be given back.";
     ORDER_DISPUTED = 409 "order_disputed" "The order is disputed" "Its money is frozen until an administrator settles the dispute with PUT /orders/{id}.";
-    PAYMENT_NOT_REFUNDABLE = 409 "payment_not_refundable" "The payment has nothing to give back" "Only a payment with status success can be given back; `current` is where it stands.";
+    PAYMENT_NOT_REFUNDABLE = 409 "payment_not_refundable" "The payment has nothing to give back" "Only a payment with status success can be given back; `current` is where it stands." with ["current"];
 }

@@ -215,7 +215,8 @@ form! {
     pub struct Pay {
         /// The order to pay.
         order_id: IdRef<Order>,
-        /// A payment method of the provider; the sandbox takes `pm_card_visa`.
+        /// A payment method of the provider. The sandbox takes `pm_card_visa`, `pm_card_visa_chargeDeclined`,
+        /// `pm_card_visa_chargeDeclinedInsufficientFunds`, `pm_card_authenticationRequired` and `pm_sandbox_pending`.
         payment_method: Text<MethodName>,
         /// The order's amount, to be sure.
         amount: Option<Amount>,

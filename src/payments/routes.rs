@@ -207,8 +207,7 @@ fn answer<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded)
 fn resumed<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded) -> Result<Answer> {
     match queries::payment_of(tx, id)?.status {
         Status::Pending => Err(crate::error::IDEMPOTENCY_IN_PROGRESS
-            .error("the outcome of this payment is being asked for: send it again in a second")
-            .with("payment_id", id)
+            .error(format!("the outcome of payment {id} is being asked for: send it again in a second"))
             .retry_after(1)),
         _ => answer(tx, call, id, succeeded),
     }

@@ -29,8 +29,8 @@ problems! {
     INVALID_REFRESH_TOKEN = 401 "invalid_refresh_token" "The refresh token is not valid" "It is unknown, expired, or was used before. Log in again with POST /users/login.";
     ACCOUNT_SUSPENDED = 403 "account_suspended" "The account is suspended" "Whoever runs this marketplace has suspended it, and can say why.";
     WRONG_PASSWORD = 403 "wrong_password" "The current password is wrong" "Send the password that you log in with as `current_password`.";
-    ROLE_IN_USE = 409 "role_in_use" "The role is still needed" "Listings or open orders need the role. Archive or finish them first; `blockers` lists them.";
-    DELETION_BLOCKED = 409 "deletion_blocked" "The account cannot be deleted yet" "Open orders or money due are in the way; `blockers` lists each with a hint.";
+    ROLE_IN_USE = 409 "role_in_use" "The role is still needed" "Listings or open orders need the role. Archive or finish them first; `blockers` lists them." with ["blockers"];
+    DELETION_BLOCKED = 409 "deletion_blocked" "The account cannot be deleted yet" "Open orders or money due are in the way; `blockers` lists each with a hint." with ["blockers"];
 }
 
 /// Something that keeps an account from being deleted or from losing a role.

@@ -72,6 +72,13 @@ fn a_problem_code_means_one_thing() {
         let known = seen.insert(problem.code, problem).unwrap_or(problem);
         assert_eq!(known, problem, "two problems have the code {}", problem.code);
         assert!(!problem.title.ends_with('.') && problem.about.ends_with('.'), "{}", problem.code);
+        for member in problem.members {
+            assert!(
+                problem.about.contains(&format!("`{member}`")),
+                "{}: {member} is not explained",
+                problem.code
+            );
+        }
     }
 }
 

@@ -128,6 +128,9 @@ function range(least, most, unit) {
   return least === undefined ? `at most ${most}${unit}` : `${least} to ${most}${unit}`;
 }
 
+/** A longer pattern says nothing to a reader; it stays in the document. */
+const LONGEST_PATTERN = 40;
+
 /** The limits of a schema, each a list of nodes. An array shows its items' limits after its own. */
 function limits(schema, depth = 0) {
   const s = view(schema);
@@ -143,7 +146,7 @@ function limits(schema, depth = 0) {
     s.multipleOf !== undefined && `a multiple of ${s.multipleOf}`,
     range(s.minItems, s.maxItems, " items"),
     s.uniqueItems && "no item twice",
-    s.pattern && ["matches ", code(s.pattern)],
+    s.pattern?.length <= LONGEST_PATTERN && ["matches ", code(s.pattern)],
     s.default !== undefined && ["default ", ...codes([s.default])],
     s.readOnly && "set by the server",
     s.writeOnly && "never shown",

@@ -80,7 +80,7 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static Problem>> {
     if operation.path.contains('{') || names_something(operation) {
         all.push(&error::NOT_FOUND);
     }
-    if operation.versioned && writes {
+    if operation.takes_version() {
         all.push(&error::STALE_VERSION);
     }
     if operation.takes_key() {
@@ -111,8 +111,7 @@ fn names_something(operation: &Operation) -> bool {
 }
 
 fn refusal(status: u16, problems: &[&'static Problem]) -> Value {
-    let lines: Vec<String> =
-        problems.iter().map(|problem| format!("- `{}`: {}", problem.code, problem.title)).collect();
+    let lines: Vec<String> = problems.iter().map(|problem| line(problem)).collect();
     let codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
     let mut headers = vec!["X-Request-Id"];
     match status {
@@ -129,6 +128,15 @@ fn refusal(status: u16, problems: &[&'static Problem]) -> Value {
             "properties": { "status": { "const": status }, "code": { "enum": codes } }
         } } }
     })
+}
+
+/// A problem as one item of a list, with the members that its document carries beside the usual ones.
+fn line(problem: &Problem) -> String {
+    let Problem { code, title, members, .. } = problem;
+    match members {
+        [] => format!("- `{code}`: {title}"),
+        _ => format!("- `{code}`: {title} (with `{}`)", members.join("`, `")),
+    }
 }
 
 /// References to headers of the document.
@@ -159,7 +167,7 @@ pub(super) fn headers() -> Value {
 pub(super) fn problem_schema() -> Value {
     json!({
         "type": "object",
-        "description": "RFC 9457. Further members stand beside these where an operation says so.",
+        "description": "RFC 9457. Further members stand beside these where the description of a refusal says “with”.",
         "required": ["type", "title", "status", "detail", "code", "request_id"],
         "properties": {
             "type": { "type": "string", "format": "uri-reference", "examples": ["/problems/not_found"] },

@@ -8,7 +8,9 @@ use serde_json::json;
 use crate::http::{Access, Operation, Param, RateClass, delete, get, patch, post, put};
 use crate::page::Page;
 
-use super::model::{ChangeAccount, Login, Logout, Refresh, Register, SeenAccount, Suspend, Tokens};
+use super::model::{
+    ChangeAccount, Login, Logout, OwnAccount, Refresh, Register, SeenAccount, Suspend, Tokens,
+};
 use super::{
     ACCOUNT_SUSPENDED, DELETION_BLOCKED, EMAIL_TAKEN, INVALID_CREDENTIALS, INVALID_REFRESH_TOKEN,
     ROLE_IN_USE, USERNAME_TAKEN, WRONG_PASSWORD,
@@ -27,7 +29,7 @@ fn signing_in() -> Vec<Operation> {
             .access(Access::Unseen, "anyone")
             .rate(RateClass::Register)
             .body::<Register>(json!({ "username": "ada", "email": "ada@example.com", "password": "quiet copper lantern", "role": "buyer" }))
-            .answers::<SeenAccount>(201, "The account, as its owner sees it.")
+            .answers::<OwnAccount>(201, "The account, as its owner sees it.")
             .located()
             .problems(&[&EMAIL_TAKEN, &USERNAME_TAKEN]),
         post("/users/login", signing_in::login)
