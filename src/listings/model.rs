@@ -84,14 +84,13 @@ const MAX_TAGS: usize = 10;
 impl Field for Tags {
     fn read(node: &Node) -> Read<Self> {
         let labels = Vec::<Label>::read(node)?;
-        let mut seen = HashSet::new();
-        let tags: Vec<String> =
-            labels.into_iter().map(Label::into_string).filter(|label| seen.insert(folded(label))).collect();
-        if tags.len() > MAX_TAGS {
-            let detail = format!("send at most {MAX_TAGS} tags; these are {}", tags.len());
+        if labels.len() > MAX_TAGS {
+            let detail = format!("send at most {MAX_TAGS} tags; these are {}", labels.len());
             return Err(vec![Wrong::new("too_many", detail)]);
         }
-        Ok(Self(tags))
+        let mut seen = HashSet::new();
+        let given = labels.into_iter().map(Label::into_string);
+        Ok(Self(given.filter(|label| seen.insert(folded(label))).collect()))
     }
 
     fn schema() -> Value {

@@ -64,16 +64,13 @@ impl Field for Skills {
             Node::Array(_) => Vec::<Text<SkillLimits>>::read(node)?,
             _ => return Err(Wrong::kind("a list of skills, or one string with commas between them", node)),
         };
-        let mut seen = HashSet::new();
-        let skills: Vec<String> =
-            read.into_iter().map(Text::into_string).filter(|skill| seen.insert(fold(skill.trim()))).collect();
-        match skills.len() {
-            0..=MAX_SKILLS => Ok(Self(skills)),
-            count => Err(vec![Wrong::new(
-                "too_many",
-                format!("send at most {MAX_SKILLS} skills; these are {count}"),
-            )]),
+        if read.len() > MAX_SKILLS {
+            let detail = format!("send at most {MAX_SKILLS} skills; these are {}", read.len());
+            return Err(vec![Wrong::new("too_many", detail)]);
         }
+        let mut seen = HashSet::new();
+        let given = read.into_iter().map(Text::into_string);
+        Ok(Self(given.filter(|skill| seen.insert(fold(skill.trim()))).collect()))
     }
 
     fn schema() -> Value {
