@@ -157,7 +157,7 @@ form! {
 }
 
 form! {
-    /// Why a review is hidden; its reviewer reads it.
+    /// Why a review is hidden; kept in the event log for the audit.
     pub struct Hide {
         reason: Text<Reason>,
     }
