@@ -1,23 +1,19 @@
 """A Guildhall in a process of its own, for the tests that kill it, fuzz it and walk through the README."""
+import contextlib
 import http.client
 import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import time
 import uuid
 
+import postgres
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("GUILDHALL_BINARY", ROOT / "target/ci/guildhall"))
 PASSWORD = "quiet copper lantern"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Refused(Exception):
@@ -29,11 +25,12 @@ class Refused(Exception):
 
 
 class Server:
-    """The program on a data directory; limits are off. Logs go to `server.log` beside the data."""
+    """The program on a data directory, or on a database of its own where GUILDHALL_TEST_DATABASE_URL names a server;
+    limits are off. Logs go to `server.log` beside the data."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, database_url=None):
         self.directory = pathlib.Path(directory)
-        self.port = free_port()
+        self.port = postgres.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
         self.environment = os.environ | {
@@ -41,14 +38,22 @@ class Server:
             "GUILDHALL_LISTEN": f"127.0.0.1:{self.port}",
             "GUILDHALL_RATE_LIMIT": "off",
         }
+        self.database_url = database_url
+        self.afterwards = contextlib.ExitStack()
 
     def __enter__(self):
+        server = os.environ.get(postgres.SERVER_URL)
+        if server and not self.database_url:
+            self.database_url = self.afterwards.enter_context(postgres.database(server))
+        if self.database_url:
+            self.environment |= {"GUILDHALL_DATABASE_URL": self.database_url, "GUILDHALL_ALLOW_UNSAFE_DATABASE": "true"}
         self.start()
         return self
 
     def __exit__(self, *_):
-        if self.process is not None:
-            self.stop()
+        with self.afterwards:
+            if self.process is not None:
+                self.stop()
 
     def start(self):
         """Starts it and returns the seconds until it was ready."""
