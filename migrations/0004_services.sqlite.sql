@@ -36,12 +36,12 @@ create table services (
     updated_at integer not null
 ) strict;
 create index services_freelancer on services (freelancer_id, id);
-create index services_newest on services (id) where listed = 1;
-create index services_category on services (category_folded, id) where listed = 1;
-create index services_price on services (currency, price_minor, id) where listed = 1;
-create index services_category_price on services (category_folded, currency, price_minor, id) where listed = 1;
-create index services_rating on services (rating_centi, id) where listed = 1;
-create index services_category_rating on services (category_folded, rating_centi, id) where listed = 1;
+create index services_newest on services (id) where listed;
+create index services_category on services (category_folded, id) where listed;
+create index services_price on services (currency, price_minor, id) where listed;
+create index services_category_price on services (category_folded, currency, price_minor, id) where listed;
+create index services_rating on services (rating_centi, id) where listed;
+create index services_category_rating on services (category_folded, rating_centi, id) where listed;
 
 create table service_tags (
     tag_folded text not null,

@@ -62,7 +62,7 @@ create table transactions (
     currency text not null,
     order_id blob not null references orders (id),
     payment_id blob not null references payments (id),
-    cause_id blob not null,                 -- the payment, refund or journal behind it
+    cause_id blob not null,                 -- the payment, refund or order behind it
     transaction_id text,
     created_at integer not null,
     unique (cause_id, type)

@@ -11,5 +11,5 @@ create table notifications (
     created_at integer not null
 ) strict;
 create index notifications_user on notifications (user_id, id);
-create index notifications_unread on notifications (user_id, id) where read = 0;
+create index notifications_unread on notifications (user_id, id) where not read;
 create unique index notifications_event_id_user_id on notifications (event_id, user_id) where event_id is not null;

@@ -57,10 +57,13 @@ impl Default for Parts {
 }
 
 impl App {
-    /// Opens the database in the data directory and wires the services. Does not migrate.
+    /// Opens the database and wires the services. Does not migrate.
     pub fn open(config: Config, parts: Parts) -> Result<Self> {
-        std::fs::create_dir_all(&config.data_dir)?;
-        let db = Db::open(&config.database_file(), parts.clock, wiring(&config))?;
+        let place = config.place();
+        if place.is_embedded() {
+            std::fs::create_dir_all(&config.data_dir)?;
+        }
+        let db = Db::open(&place, parts.clock, wiring(&config))?;
         let provider = (parts.provider)(&db);
         Ok(Self(Arc::new(Inner {
             db,

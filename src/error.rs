@@ -200,6 +200,7 @@ pub mod general {
         TOO_MANY_REQUESTS = 429 "too_many_requests" "Too many requests" "Slow down: `Retry-After` says when to try again.";
         OVERLOADED = 503 "overloaded" "Too much to do just now" "Nothing was done. Try again after `Retry-After` seconds.";
         STORAGE_UNAVAILABLE = 503 "storage_unavailable" "The database cannot be used just now" "Nothing was done. Try again after `Retry-After` seconds.";
+        OUTCOME_UNKNOWN = 503 "outcome_unknown" "It is not known whether this was done" "The database went away while it kept the change. Look whether it is there, or send the request again with the same Idempotency-Key: it happens once.";
         INTERNAL = 500 "internal" "Something went wrong on our side" "This is a bug. Give the request_id to whoever runs this marketplace.";
     }
 

@@ -71,6 +71,8 @@ impl schemars::JsonSchema for Time {
 #[derive(Default)]
 pub struct Clock {
     ahead_micros: AtomicI64,
+    /// How far the clock that it follows is ahead of the system's.
+    skew_micros: AtomicI64,
     last_micros: AtomicI64,
 }
 
@@ -84,8 +86,18 @@ impl Clock {
     }
 
     pub fn now(&self) -> Time {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let shifted = i64::try_from(system).unwrap_or(i64::MAX) + self.ahead_micros.load(Ordering::SeqCst);
+        self.at(system_micros() + self.skew_micros.load(Ordering::SeqCst))
+    }
+
+    /// What it is now by a clock that says `told`, which this one follows from here on: that of a database that several
+    /// programs share.
+    pub fn follow(&self, told: Time) -> Time {
+        self.skew_micros.store(told.0 - system_micros(), Ordering::SeqCst);
+        self.at(told.0)
+    }
+
+    fn at(&self, micros: i64) -> Time {
+        let shifted = micros + self.ahead_micros.load(Ordering::SeqCst);
         Time(self.last_micros.fetch_max(shifted, Ordering::SeqCst).max(shifted))
     }
 
@@ -105,6 +117,11 @@ impl Clock {
     pub fn ahead(&self) -> Duration {
         Duration::from_micros(self.ahead_micros.load(Ordering::SeqCst).max(0).unsigned_abs())
     }
+}
+
+fn system_micros() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Failure, Lock, open, require_database, say};
 use crate::app::Parts;
 use crate::config::Config;
-use crate::db;
+use crate::db::{self, Place};
 
 /// Copies the database to `to` while others read and write.
 pub fn backup(config: Config, to: &Path) -> Result<(), Failure> {
@@ -45,7 +45,7 @@ pub fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
         return Err(Failure::new(format!("there is no file {}", from.display())));
     }
     let useless = Failure::of(format!("{} cannot be restored", from.display()));
-    let lacking = db::pending_migrations(from).map_err(useless)?;
+    let lacking = Place::File(from.to_owned()).pending_migrations().map_err(useless)?;
     if lacking.len() == db::MIGRATIONS.len() {
         return Err(Failure::new(format!("{} cannot be restored: it is empty", from.display())));
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Failure, lock, pending, say};
 use crate::app::{App, Parts};
 use crate::config::{Config, KEYS, Loaded, Mistakes};
-use crate::db;
+use crate::db::{self, Place};
 use crate::events;
 use crate::http::server::Limits;
 use crate::test_clock;
@@ -81,11 +81,10 @@ pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> Result<ExitCode, Failur
     surplus_variables(&mut report);
     reach(&mut report, config);
     risks(&mut report, config);
-    report.ok(format!("SQLite {}, compiled in", db::engine_version()));
-    data_directory(&mut report, config);
+    let usable = engine(&mut report, config);
     serving(&mut report, config);
     open_files(&mut report);
-    if system_clock(&mut report) && config.database_file().exists() {
+    if system_clock(&mut report) && usable {
         database(&mut report, config).await;
     }
     report.print(settings(&loaded))
@@ -178,6 +177,33 @@ fn risks(report: &mut Report, config: &Config) {
     }
     if !config.rate_limit {
         report.warn("rate limits are off", "set rate_limit to on, unless this is a load test");
+    }
+}
+
+/// Whether there is a database to look into.
+fn engine(report: &mut Report, config: &Config) -> bool {
+    let place = config.place();
+    if let Some(url) = config.database_url.as_ref().filter(|url| url.is_unprotected()) {
+        report.warn(
+            format!("the way to {url} is not protected: whoever is on it can read, or answer instead"),
+            "put sslmode=verify-full into database_url, and sslrootcert=FILE where the authority is your own",
+        );
+    }
+    let engine = place.engine();
+    let usable = engine.is_ok();
+    match engine {
+        Ok(version) => report.ok(version),
+        Err(error) => report.fail(
+            format!("{place} cannot be used: {error}"),
+            "see that the server runs, and that database_url names its address, database, user and password",
+        ),
+    }
+    match place {
+        Place::File(file) => {
+            data_directory(report, config);
+            usable && file.exists()
+        }
+        Place::Server(_) => usable,
     }
 }
 

@@ -10,11 +10,14 @@ use crate::config::Config;
 
 /// Held as long as it lives.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+pub struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] Option<File>);
 
 impl Lock {
-    /// Takes the data directory, or says who has it.
+    /// Takes the data directory, or says who has it. A database on a server is shared: there is nothing to take.
     pub fn take(config: &Config) -> Result<Self, Failure> {
+        if !config.place().is_embedded() {
+            return Ok(Self(None));
+        }
         make_data_dir(config)?;
         let path = path(config);
         let failed = |error: std::io::Error| Failure::new(format!("cannot lock {}: {error}", path.display()));
@@ -42,7 +45,7 @@ impl Lock {
             writeln!(file, "{}", std::process::id())
         };
         name_us(&mut file).map_err(failed)?;
-        Ok(Self(file))
+        Ok(Self(Some(file)))
     }
 }
 

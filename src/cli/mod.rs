@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::{self, App, Parts};
 use crate::config::{self, Config, Given, Loaded, Mistakes};
-use crate::db::{self, MIGRATIONS};
+use crate::db::Place;
 use crate::error::Error;
 use crate::http::printed_document;
 use crate::test_clock;
@@ -198,34 +198,32 @@ fn make_data_dir(config: &Config) -> Result<(), Failure> {
 }
 
 fn open(config: Config, parts: Parts) -> Result<App, Failure> {
-    make_data_dir(&config)?;
-    let file = config.database_file();
-    App::open(config, parts).map_err(Failure::of(format!("cannot open {}", file.display())))
+    let place = config.place();
+    if place.is_embedded() {
+        make_data_dir(&config)?;
+    }
+    App::open(config, parts).map_err(Failure::of(format!("cannot open {place}")))
 }
 
 /// There is a database to look at: a mistyped directory must not become an empty one.
 fn require_database(config: &Config) -> Result<(), Failure> {
-    match config.database_file().exists() {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
+    match config.place() {
+        Place::File(file) if !file.exists() => Err(Failure::new(format!(
             "there is no database in {}: name its directory with --data-dir",
             config.data_dir.display()
         ))),
+        _ => Ok(()),
     }
 }
 
 /// The migrations that the database lacks; all of them where there is none.
 fn pending(config: &Config) -> Result<Vec<&'static str>, Failure> {
-    let file = config.database_file();
-    if !file.exists() {
-        return Ok(MIGRATIONS.iter().map(|step| step.name).collect());
-    }
-    db::pending_migrations(&file).map_err(Failure::of(file.display()))
+    let place = config.place();
+    place.pending_migrations().map_err(Failure::of(place))
 }
 
 /// The application beside one that may be serving: of this version, and at its time.
 async fn open_beside(config: Config) -> Result<App, Failure> {
-    make_data_dir(&config)?;
     let lock = match pending(&config)?.is_empty() {
         true => None,
         false => Some(Lock::take(&config)?),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{Config, LogFormat, Service};
+use crate::db::ServerUrl;
 use crate::money::{Currency, Rate};
 
 const HOUR_S: u64 = 3_600;
@@ -65,11 +66,47 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "database_url",
-        about: "The embedded database in the data directory is the only one of this version",
-        mend: "nothing, for this version has the embedded database only: leave `database_url` out and set `data_dir`",
+        about: "A PostgreSQL server, instead of the embedded database in the data directory",
+        mend: "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full (or disable, prefer, require, verify-ca), or leave it out for the embedded database",
         shape: Shape::One,
-        set: |_, _| None,
-        show: |config| format!("embedded: {}", config.database_file().display()),
+        set: |config, text| {
+            config.database_url = Some(ServerUrl::parse(text)?);
+            Some(())
+        },
+        show: |config| config.place().to_string(),
+    },
+    Key {
+        name: "database_connections",
+        about: "Connections to the server that requests share",
+        mend: "a number from 1 to 500",
+        shape: Shape::One,
+        set: |config, text| {
+            config.database_connections = number(text, 1, 500)?.try_into().ok()?;
+            Some(())
+        },
+        show: |config| config.database_connections.to_string(),
+    },
+    Key {
+        name: "database_pooler",
+        about: "The server is behind a pooler that hands out transactions, such as PgBouncer",
+        mend: "true or false",
+        shape: Shape::Switch,
+        set: |config, text| {
+            config.database_pooler = switch(text)?;
+            Some(())
+        },
+        show: |config| config.database_pooler.to_string(),
+    },
+    Key {
+        name: "allow_unsafe_database",
+        about: "Accept a server that can lose what it has acknowledged (fsync or full_page_writes off), for tests",
+        mend: "true or false",
+        shape: Shape::Switch,
+        set: |config, text| {
+            config.allow_unsafe_database = switch(text)?;
+            Some(())
+        },
+        show: |config| config.allow_unsafe_database.to_string(),
     },
     Key {
         name: "listen",
@@ -285,8 +322,12 @@ fn joined(values: &[impl ToString]) -> String {
 }
 
 fn whole(text: &str, least: u64, most: u64, unit_s: u64) -> Option<Duration> {
+    Some(Duration::from_secs(number(text, least, most)? * unit_s))
+}
+
+fn number(text: &str, least: u64, most: u64) -> Option<u64> {
     let number: u64 = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    (least..=most).contains(&number).then(|| Duration::from_secs(number * unit_s))
+    (least..=most).contains(&number).then_some(number)
 }
 
 /// `7.5` is 750 basis points: read as text, never as a float.

@@ -252,8 +252,8 @@ mod tests {
 
     #[test]
     fn a_database_server_is_refused_without_its_password() {
-        let found = mistakes("", &[("GUILDHALL_DATABASE_URL", "postgres://u:hunter2@db/guildhall")]);
-        assert!(found[0].contains("embedded database only"), "{found:?}");
+        let found = mistakes("", &[("GUILDHALL_DATABASE_URL", "mysql://u:hunter2@db/guildhall")]);
+        assert!(found[0].contains("write postgres://USER:PASSWORD@HOST:PORT/DATABASE"), "{found:?}");
         assert!(!found[0].contains("hunter2"), "{found:?}");
     }
 

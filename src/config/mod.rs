@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::db::{Place, Server, ServerUrl};
 use crate::error::{Error, Result};
 use crate::money::{Currency, Rate};
 
@@ -18,6 +19,13 @@ pub use layers::{Given, Loaded, Mistakes, Origin, load};
 #[derive(Debug, Clone)]
 pub struct Config {
     pub data_dir: PathBuf,
+    /// `None`: the embedded database in the data directory.
+    pub database_url: Option<ServerUrl>,
+    pub database_connections: usize,
+    /// Whether a transaction pooler stands before the server.
+    pub database_pooler: bool,
+    /// Whether a server is accepted that can lose what it has acknowledged.
+    pub allow_unsafe_database: bool,
     pub listen: SocketAddr,
     pub metrics_listen: Option<SocketAddr>,
     /// Where clients reach it; links in answers and mails start with it.
@@ -139,6 +147,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./guildhall-data"),
+            database_url: None,
+            database_connections: 16,
+            database_pooler: false,
+            allow_unsafe_database: false,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             metrics_listen: None,
             public_url: None,
@@ -169,6 +181,19 @@ impl Config {
 
     pub fn trusts(&self, proxy: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(proxy))
+    }
+
+    /// Where the database is.
+    pub fn place(&self) -> Place {
+        match &self.database_url {
+            None => Place::File(self.database_file()),
+            Some(url) => Place::Server(Box::new(Server {
+                url: url.clone(),
+                connections: self.database_connections,
+                pooler: self.database_pooler,
+                allow_unsafe: self.allow_unsafe_database,
+            })),
+        }
     }
 
     /// The embedded database's file.

@@ -1,86 +1,68 @@
-//! Brings the schema to this version. A migration runs once, in a transaction of its own, and is never edited after a
-//! release: its checksum is kept.
+//! The steps of the schema. Each runs once, in a transaction of its own, and is never edited after a release: its
+//! checksum is kept. How an engine applies one is the engine's.
 
-use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::sqlite::Fault;
 use crate::error::{Error, Result};
 
-/// One step of the schema, in the dialect of the engine.
+/// One step of the schema, in the dialect of each engine.
 pub struct Migration {
     pub version: u32,
     pub name: &'static str,
-    pub sql: &'static str,
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+    /// Programs that know at least this version may start on a schema that has this step: a step that only adds leaves
+    /// the programs before it running while they are replaced.
+    pub needs: u32,
 }
 
 macro_rules! migrations {
-    ($($version:literal $name:literal),* $(,)?) => {
+    ($($version:literal $name:literal needs $needs:literal),* $(,)?) => {
         /// Every step, in order.
         pub const MIGRATIONS: &[Migration] = &[$(Migration {
             version: $version,
             name: $name,
-            sql: include_str!(concat!("../../migrations/", $name, ".sqlite.sql")),
+            sqlite: include_str!(concat!("../../migrations/", $name, ".sqlite.sql")),
+            postgres: include_str!(concat!("../../migrations/", $name, ".postgres.sql")),
+            needs: $needs,
         }),*];
     };
 }
 
 migrations! {
-    1 "0001_foundation",
-    2 "0002_users",
-    3 "0003_profiles",
-    4 "0004_services",
-    5 "0005_orders",
-    6 "0006_payments",
-    7 "0007_notifications",
-    8 "0008_reviews",
+    1 "0001_foundation" needs 1,
+    2 "0002_users" needs 2,
+    3 "0003_profiles" needs 3,
+    4 "0004_services" needs 4,
+    5 "0005_orders" needs 5,
+    6 "0006_payments" needs 6,
+    7 "0007_notifications" needs 7,
+    8 "0008_reviews" needs 8,
 }
 
-/// Applies what is missing; the names of what ran. Refuses a schema that is newer than the program or was altered.
-pub(super) fn run(connection: &Connection) -> Result<Vec<&'static str>> {
-    connection
-        .execute_batch(
-            "create table if not exists schema_migrations (
-                version integer primary key, name text not null, checksum text not null, applied_at integer not null
-            ) strict",
-        )
-        .map_err(Fault::from)?;
-    let mut ran = Vec::new();
-    for step in missing(connection)? {
-        apply(connection, step, &checksum(step.sql))?;
-        ran.push(step.name);
-    }
-    Ok(ran)
+/// A step that a database has had.
+pub(super) struct Applied {
+    pub version: u32,
+    pub checksum: String,
+    pub needs: u32,
 }
 
-/// The names of what [`run`] would apply, and its refusals; changes nothing.
-pub(super) fn pending(connection: &Connection) -> Result<Vec<&'static str>> {
-    if connection.table_exists(None, "schema_migrations").map_err(Fault::from)? {
-        return Ok(missing(connection)?.iter().map(|step| step.name).collect());
-    }
-    let foreign = connection
-        .query_row("select exists (select 1 from sqlite_schema where type = 'table')", [], |row| row.get(0))
-        .map_err(Fault::from)?;
-    match foreign {
-        true => Err(Error::broken("it is a database of another program")),
-        false => Ok(MIGRATIONS.iter().map(|step| step.name).collect()),
-    }
-}
-
-fn missing(connection: &Connection) -> Result<Vec<&'static Migration>> {
-    let applied = applied(connection)?;
-    if let Some((version, _)) =
-        applied.iter().find(|(version, _)| MIGRATIONS.iter().all(|step| step.version != *version))
-    {
+/// What a database lacks. Refuses a schema that needs a newer program, and one that was altered.
+pub(super) fn missing(
+    applied: &[Applied],
+    text: fn(&Migration) -> &'static str,
+) -> Result<Vec<&'static Migration>> {
+    let known = MIGRATIONS.last().map_or(0, |step| step.version);
+    if let Some(newer) = applied.iter().find(|step| step.version > known && step.needs > known) {
         return Err(Error::broken(format!(
-            "the database is at schema version {version}, this program knows {}: start a newer guildhall",
-            MIGRATIONS.len()
+            "the database is at schema version {}, which needs a program that knows version {}; this one knows {known}: start a newer guildhall",
+            newer.version, newer.needs
         )));
     }
     let mut missing = Vec::new();
     for step in MIGRATIONS {
-        match applied.iter().find(|(version, _)| *version == step.version) {
-            Some((_, stored)) if *stored == checksum(step.sql) => {}
+        match applied.iter().find(|done| done.version == step.version) {
+            Some(done) if done.checksum == checksum(text(step)) => {}
             Some(_) => {
                 return Err(Error::broken(format!("migration {} was altered after it ran", step.name)));
             }
@@ -90,30 +72,46 @@ fn missing(connection: &Connection) -> Result<Vec<&'static Migration>> {
     Ok(missing)
 }
 
-fn applied(connection: &Connection) -> Result<Vec<(u32, String)>, Fault> {
-    let mut statement =
-        connection.prepare("select version, checksum from schema_migrations order by version")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+/// Every step's name: what an empty database lacks.
+pub(super) fn all_names() -> Vec<&'static str> {
+    MIGRATIONS.iter().map(|step| step.name).collect()
 }
 
-fn apply(connection: &Connection, step: &Migration, checksum: &str) -> Result<(), Fault> {
-    connection.execute_batch("begin immediate")?;
-    let done = connection.execute_batch(step.sql).and_then(|()| {
-        connection.execute(
-            "insert into schema_migrations (version, name, checksum, applied_at) values (?, ?, ?, unixepoch() * 1000000)",
-            (step.version, step.name, checksum),
-        )
-    });
-    match done {
-        Ok(_) => Ok(connection.execute_batch("commit")?),
-        Err(error) => {
-            connection.execute_batch("rollback")?;
-            Err(error.into())
-        }
-    }
-}
-
-fn checksum(sql: &str) -> String {
+pub(super) fn checksum(sql: &str) -> String {
     Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn everything() -> Vec<Applied> {
+        let applied = |step: &Migration| Applied {
+            version: step.version,
+            checksum: checksum(step.sqlite),
+            needs: step.needs,
+        };
+        MIGRATIONS.iter().map(applied).collect()
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_unless_it_says_that_this_program_will_do() {
+        let known = MIGRATIONS.len() as u32;
+        let with = |needs| {
+            let mut applied = everything();
+            applied.push(Applied { version: known + 1, checksum: String::new(), needs });
+            missing(&applied, |step| step.sqlite).map(|steps| steps.len())
+        };
+        assert_eq!(with(known).ok(), Some(0));
+        let refused = with(known + 1).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|text| text.contains("start a newer guildhall")));
+    }
+
+    #[test]
+    fn a_step_that_was_altered_is_refused() {
+        let mut applied = everything();
+        applied[2].checksum.push('0');
+        let refused = missing(&applied, |step| step.sqlite).map(|_| ()).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|text| text.contains("0003_profiles was altered")));
+    }
 }

@@ -1,23 +1,72 @@
 //! The only place that names a database engine. Everyone else sees [`Db`], [`Tx`] and [`Row`], and writes SQL that
 //! every engine understands: parameters are `$1`, `$2` …, bound by name; times and ids are passed in.
 
+mod fault;
 mod migrate;
+mod postgres;
 pub mod search;
 mod sqlite;
 mod values;
 
 use std::any::{Any, TypeId};
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::path::Path;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::id::{Id, Mint};
 use crate::time::{Clock, Time};
 
+pub use fault::Fault;
 pub use migrate::{MIGRATIONS, Migration};
-pub use sqlite::{Fault, Row};
-pub use values::{FromDb, Json, Param, Sql};
+pub use postgres::{Server, ServerUrl};
+pub use values::{BoxedError, FromDb, Json, Param, Sql, Stored};
+
+/// Where a database is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// The embedded one, in this file.
+    File(PathBuf),
+    /// On a server.
+    Server(Box<Server>),
+}
+
+impl Place {
+    /// Whether a process has it for itself, so that nobody else can be at work on it.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// The migrations that the database lacks; all of them where there is none. Looks without changing anything; an
+    /// error says why it is of no use to this version.
+    pub fn pending_migrations(&self) -> Result<Vec<&'static str>> {
+        match self {
+            Self::File(file) if !file.exists() => Ok(migrate::all_names()),
+            Self::File(file) => sqlite::pending_migrations(file),
+            Self::Server(server) => postgres::pending_migrations(server),
+        }
+    }
+
+    /// What runs the database, for `doctor`; an error says what is wrong with it.
+    pub fn engine(&self) -> Result<String> {
+        match self {
+            Self::File(_) => Ok(format!("SQLite {}, compiled in", sqlite::version())),
+            Self::Server(server) => postgres::version(server),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.display().fmt(f),
+            Self::Server(server) => server.url.fmt(f),
+        }
+    }
+}
 
 /// What commands need beside the database: terms from the configuration, and hooks that a lower service declares and
 /// `app.rs` fills. Keyed by type.
@@ -32,11 +81,18 @@ impl Wiring {
     }
 }
 
-/// The database: reads on their own threads, writes one after the other and durable when they return.
+/// The database: reads on their own threads, writes one after the other as far as anybody can tell, and durable when they
+/// return.
 #[derive(Clone)]
 pub struct Db {
-    engine: Arc<sqlite::Engine>,
+    engine: Engine,
     shared: Arc<Shared>,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<sqlite::Engine>),
+    Postgres(Arc<postgres::Engine>),
 }
 
 /// What every transaction carries.
@@ -49,11 +105,16 @@ struct Shared {
 }
 
 impl Db {
-    /// Opens (and creates) the embedded database at `file`; migrations are separate.
-    pub fn open(file: &Path, clock: Arc<Clock>, wiring: Wiring) -> Result<Self> {
+    /// Opens the database; creates the file of an embedded one. Migrations are separate.
+    pub fn open(place: &Place, clock: Arc<Clock>, wiring: Wiring) -> Result<Self> {
         let shared =
             Arc::new(Shared { clock, mint: Mint::default(), wiring, due: tokio::sync::Notify::new() });
-        let engine = Arc::new(sqlite::Engine::open(file, Arc::clone(&shared))?);
+        let engine = match place {
+            Place::File(file) => Engine::Sqlite(Arc::new(sqlite::Engine::open(file, Arc::clone(&shared))?)),
+            Place::Server(server) => {
+                Engine::Postgres(Arc::new(postgres::Engine::open(server, Arc::clone(&shared))?))
+            }
+        };
         Ok(Self { engine, shared })
     }
 
@@ -63,7 +124,10 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Tx) -> Result<T> + Send + 'static,
     {
-        self.engine.read(work).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read(work).await,
+            Engine::Postgres(engine) => engine.read(work).await,
+        }
     }
 
     /// Runs `work` on one consistent snapshot for as long as it takes, without keeping other reads waiting. The log grows
@@ -73,7 +137,11 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Tx) -> Result<T> + Send + 'static,
     {
-        self.engine.read_long(Arc::clone(&self.shared), work).await
+        let shared = Arc::clone(&self.shared);
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read_long(shared, work).await,
+            Engine::Postgres(engine) => engine.read_long(shared, work).await,
+        }
     }
 
     /// Runs `work` in a transaction: all of it is durable when this returns `Ok`, none of it otherwise. `work` may run
@@ -84,7 +152,35 @@ impl Db {
         T: Send + 'static,
         F: Fn(&Tx) -> Result<T> + Send + 'static,
     {
-        self.engine.write(work).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.write(work).await,
+            Engine::Postgres(engine) => engine.write(work).await,
+        }
+    }
+
+    /// As [`Self::write`], for as long as it takes: for commands that have the database to themselves.
+    pub async fn write_long<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.write(work).await,
+            Engine::Postgres(engine) => engine.write_long(Arc::clone(&self.shared), work).await,
+        }
+    }
+
+    /// Whether requests can be answered: an error says why not.
+    pub async fn check(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read(|tx| tx.exists("select 1", &[])).await.map(|_| ()),
+            Engine::Postgres(engine) => engine.check(),
+        }
+    }
+
+    /// Whether this process has the database for itself.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite(_))
     }
 
     pub fn clock(&self) -> &Arc<Clock> {
@@ -101,17 +197,24 @@ impl Db {
         self.shared.due.notify_one();
     }
 
-    /// Brings the schema to this version; says which migrations ran.
+    /// Brings the schema to this version; says which migrations ran here.
     pub async fn migrate(&self) -> Result<Vec<&'static str>> {
-        self.engine.migrate().await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.migrate().await,
+            Engine::Postgres(engine) => engine.migrate().await,
+        }
     }
 
-    /// Copies a consistent state to `to` while others read and write. `progress` is told pages done, and of how many.
+    /// Copies a consistent state of an embedded database to `to` while others read and write. `progress` is told pages
+    /// done, and of how many.
     pub fn backup(&self, to: &Path, progress: impl FnMut(u64, u64)) -> Result<()> {
-        self.engine.backup(to, progress)
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.backup(to, progress),
+            Engine::Postgres(_) => Err(Error::broken("a database on a server has no file to copy")),
+        }
     }
 
-    /// What the engine itself finds wrong with its file and its foreign keys.
+    /// What the engine itself finds wrong with what it stores and with its foreign keys.
     pub async fn check_integrity(&self) -> Result<Vec<String>> {
         self.read_long(|tx| tx.check_integrity()).await
     }
@@ -122,31 +225,40 @@ pub fn restore(from: &Path, to: &Path, progress: impl FnMut(u64, u64)) -> Result
     sqlite::restore(from, to, progress)
 }
 
-/// The migrations that the database in `file` lacks. Looks without changing anything; an error says why the file is of
-/// no use to this version.
-pub fn pending_migrations(file: &Path) -> Result<Vec<&'static str>> {
-    sqlite::pending_migrations(file)
-}
-
 /// What the engine finds wrong with the database in `file`, which nobody else needs to have open.
 pub fn check_file(file: &Path) -> Result<Vec<String>> {
     sqlite::check_file(file)
 }
 
-/// The embedded engine's version, for `doctor`.
-pub fn engine_version() -> &'static str {
-    sqlite::version()
+/// Runs `work`; a panic becomes an error of this job alone.
+fn catching<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        metrics::counter!("panics_total").increment(1);
+        let message = panic.downcast_ref::<String>().cloned();
+        let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(Error::broken(format!("panic: {}", message.unwrap_or_default())))
+    })
 }
 
 /// An open transaction. Its time stands still.
 pub struct Tx<'c> {
-    conn: sqlite::Conn<'c>,
+    conn: Conn<'c>,
     shared: &'c Shared,
     now: Time,
-    left_work: std::cell::Cell<bool>,
+    left_work: Cell<bool>,
 }
 
-impl Tx<'_> {
+/// The connection that a transaction is open on.
+enum Conn<'c> {
+    Sqlite(sqlite::Conn<'c>),
+    Postgres(postgres::Conn<'c>),
+}
+
+impl<'c> Tx<'c> {
+    fn new(conn: Conn<'c>, shared: &'c Shared, now: Time) -> Self {
+        Self { conn, shared, now, left_work: Cell::new(false) }
+    }
+
     /// The moment of this transaction: one for everything it writes.
     pub fn now(&self) -> Time {
         self.now
@@ -169,7 +281,10 @@ impl Tx<'_> {
 
     /// Runs a statement; how many rows it changed.
     pub fn execute(&self, sql: &str, params: &[&dyn Param]) -> Result<u64> {
-        Ok(self.conn.execute(sql, params)?)
+        match &self.conn {
+            Conn::Sqlite(conn) => Ok(conn.execute(sql, params)?),
+            Conn::Postgres(conn) => Ok(conn.execute(sql, params)?),
+        }
     }
 
     /// Every row, mapped.
@@ -177,9 +292,14 @@ impl Tx<'_> {
         &self,
         sql: &str,
         params: &[&dyn Param],
-        map: impl FnMut(&Row) -> Result<T>,
+        mut map: impl FnMut(&Row) -> Result<T>,
     ) -> Result<Vec<T>> {
-        self.conn.query(sql, params, map)
+        let mut found = Vec::new();
+        self.each(sql, params, |row| {
+            found.push(map(row)?);
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     /// Hands over row by row until `take` says that it wants no more: for what is too much to hold.
@@ -189,12 +309,18 @@ impl Tx<'_> {
         params: &[&dyn Param],
         take: impl FnMut(&Row) -> Result<bool>,
     ) -> Result<()> {
-        self.conn.each(sql, params, take)
+        match &self.conn {
+            Conn::Sqlite(conn) => conn.each(sql, params, take),
+            Conn::Postgres(conn) => conn.each(sql, params, take),
+        }
     }
 
     /// What the engine itself finds wrong with its file and its foreign keys.
     pub fn check_integrity(&self) -> Result<Vec<String>> {
-        self.conn.check_integrity()
+        match &self.conn {
+            Conn::Sqlite(conn) => conn.check_integrity(),
+            Conn::Postgres(conn) => conn.check_integrity(),
+        }
     }
 
     /// The first row, if there is one.
@@ -205,7 +331,7 @@ impl Tx<'_> {
         mut map: impl FnMut(&Row) -> Result<T>,
     ) -> Result<Option<T>> {
         let mut found = None;
-        self.conn.each(sql, params, |row| {
+        self.each(sql, params, |row| {
             found = Some(map(row)?);
             Ok(false)
         })?;
@@ -217,9 +343,48 @@ impl Tx<'_> {
         self.first(sql, params, map)?.ok_or_else(|| Error::broken(format!("no row from: {sql}")))
     }
 
+    /// Runs `part`, and goes on in this transaction when a statement of it fails: none of it has happened then.
+    pub fn attempt<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
+        match &self.conn {
+            Conn::Sqlite(conn) => conn.attempt(part),
+            Conn::Postgres(conn) => conn.attempt(part),
+        }
+    }
+
     /// Whether the statement has a row.
     pub fn exists(&self, sql: &str, params: &[&dyn Param]) -> Result<bool> {
         Ok(self.first(sql, params, |_| Ok(()))?.is_some())
+    }
+}
+
+/// A row of a result.
+pub struct Row<'r> {
+    columns: Columns<'r>,
+    next: Cell<usize>,
+}
+
+enum Columns<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
+}
+
+impl<'r> Row<'r> {
+    fn sqlite(row: &'r rusqlite::Row<'r>) -> Self {
+        Self { columns: Columns::Sqlite(row), next: Cell::new(0) }
+    }
+
+    fn postgres(row: &'r tokio_postgres::Row) -> Self {
+        Self { columns: Columns::Postgres(row), next: Cell::new(0) }
+    }
+
+    /// The next column: reading a struct's fields in the order of the select list needs no numbers.
+    pub fn next<T: FromDb>(&self) -> Result<T> {
+        let index = self.next.get();
+        self.next.set(index + 1);
+        match self.columns {
+            Columns::Sqlite(row) => sqlite::column(row, index),
+            Columns::Postgres(row) => postgres::column(row, index),
+        }
     }
 }
 

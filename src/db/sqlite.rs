@@ -4,8 +4,7 @@
 mod conn;
 mod engine;
 mod fault;
+mod migrate;
 
-pub(super) use conn::Conn;
-pub use conn::Row;
+pub(super) use conn::{Conn, column};
 pub(super) use engine::{Engine, check_file, pending_migrations, restore, version};
-pub use fault::Fault;

@@ -1,50 +1,267 @@
-//! How values are stored: ids as 16 bytes, times as microseconds, JSON as text. And [`Sql`], a statement that grows.
+//! How values are stored in either engine: ids as 16 bytes or `uuid`, times as microseconds or `timestamptz`, JSON as
+//! text or `jsonb`. And [`Sql`], a statement that grows.
 
+use bytes::BytesMut;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use tokio_postgres::types::{IsNull, Type};
 
 use crate::id::Id;
 use crate::money::Currency;
 use crate::time::Time;
 
+/// Why a value cannot be sent or read.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A value as both engines store it.
+pub trait Stored {
+    /// The type that it is sent to PostgreSQL with: nothing is left to the server's guess.
+    const POSTGRES: Type;
+
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>>;
+
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError>;
+}
+
 /// A value that can be bound to a statement.
-pub trait Param: ToSql + Send + Sync {}
-impl<T: ToSql + Send + Sync> Param for T {}
+pub trait Param: Send + Sync {
+    fn sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>>;
+    fn postgres_type(&self) -> Type;
+    fn postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError>;
+}
 
-/// A value that can be read from a row.
-pub trait FromDb: FromSql {}
-impl<T: FromSql> FromDb for T {}
-
-impl<K> ToSql for Id<K> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_uuid().as_bytes())))
+impl<T: Stored + Send + Sync> Param for T {
+    fn sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.to_sqlite()
+    }
+    fn postgres_type(&self) -> Type {
+        T::POSTGRES
+    }
+    fn postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        self.to_postgres(out)
     }
 }
-impl<K> FromSql for Id<K> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+
+/// A value that can be read from a row.
+pub trait FromDb: Sized {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self>;
+
+    fn from_postgres(kind: &Type, raw: &[u8]) -> Result<Self, BoxedError>;
+
+    fn from_postgres_null() -> Result<Self, BoxedError> {
+        Err("a null where a value was expected".into())
+    }
+}
+
+impl<T: Stored + ?Sized> Stored for &T {
+    const POSTGRES: Type = T::POSTGRES;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        (**self).to_sqlite()
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        (**self).to_postgres(out)
+    }
+}
+
+impl<T: Stored> Stored for Option<T> {
+    const POSTGRES: Type = T::POSTGRES;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_ref().map_or(Ok(ToSqlOutput::Owned(rusqlite::types::Value::Null)), Stored::to_sqlite)
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        self.as_ref().map_or(Ok(IsNull::Yes), |value| value.to_postgres(out))
+    }
+}
+impl<T: FromDb> FromDb for Option<T> {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Null => Ok(None),
+            value => T::from_sqlite(value).map(Some),
+        }
+    }
+    fn from_postgres(kind: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        T::from_postgres(kind, raw).map(Some)
+    }
+    fn from_postgres_null() -> Result<Self, BoxedError> {
+        Ok(None)
+    }
+}
+
+impl Stored for str {
+    const POSTGRES: Type = Type::TEXT;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.to_sql()
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        out.extend_from_slice(self.as_bytes());
+        Ok(IsNull::No)
+    }
+}
+impl Stored for String {
+    const POSTGRES: Type = Type::TEXT;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sqlite()
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        self.as_str().to_postgres(out)
+    }
+}
+impl FromDb for String {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::column_result(value)
+    }
+    fn from_postgres(_: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        Ok(std::str::from_utf8(raw)?.to_owned())
+    }
+}
+
+impl Stored for [u8] {
+    const POSTGRES: Type = Type::BYTEA;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.to_sql()
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        out.extend_from_slice(self);
+        Ok(IsNull::No)
+    }
+}
+impl Stored for Vec<u8> {
+    const POSTGRES: Type = Type::BYTEA;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_slice().to_sqlite()
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        self.as_slice().to_postgres(out)
+    }
+}
+impl FromDb for Vec<u8> {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::column_result(value)
+    }
+    fn from_postgres(_: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        Ok(raw.to_vec())
+    }
+}
+
+/// Whole numbers of any width are stored alike, as 64 bits; what a statement computes may be narrower.
+macro_rules! stored_integer {
+    ($($kind:ty),*) => {$(
+        impl Stored for $kind {
+            const POSTGRES: Type = Type::INT8;
+            fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(i64::from(*self).into())
+            }
+            fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+                out.extend_from_slice(&i64::from(*self).to_be_bytes());
+                Ok(IsNull::No)
+            }
+        }
+        impl FromDb for $kind {
+            fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Self::column_result(value)
+            }
+            fn from_postgres(kind: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+                Ok(Self::try_from(integer(kind, raw)?)?)
+            }
+        }
+    )*};
+}
+stored_integer!(i64, i32, u32);
+
+fn integer(kind: &Type, raw: &[u8]) -> Result<i64, BoxedError> {
+    match *kind {
+        Type::INT2 => Ok(i16::from_be_bytes(raw.try_into()?).into()),
+        Type::INT4 => Ok(i32::from_be_bytes(raw.try_into()?).into()),
+        Type::INT8 => Ok(i64::from_be_bytes(raw.try_into()?)),
+        _ => Err(format!("{kind} is no whole number: write cast(… as bigint)").into()),
+    }
+}
+
+impl Stored for bool {
+    const POSTGRES: Type = Type::BOOL;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.to_sql()
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        out.extend_from_slice(&[u8::from(*self)]);
+        Ok(IsNull::No)
+    }
+}
+impl FromDb for bool {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::column_result(value)
+    }
+    fn from_postgres(kind: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        match (kind, raw) {
+            (&Type::BOOL, [byte]) => Ok(*byte != 0),
+            _ => Err(format!("{kind} is no boolean").into()),
+        }
+    }
+}
+
+impl<K> Stored for Id<K> {
+    const POSTGRES: Type = Type::UUID;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_uuid().as_bytes())))
+    }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        out.extend_from_slice(self.as_uuid().as_bytes());
+        Ok(IsNull::No)
+    }
+}
+impl<K> FromDb for Id<K> {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let bytes: [u8; 16] = value.as_blob()?.try_into().map_err(|_| FromSqlError::InvalidType)?;
         Ok(Self::from_uuid(uuid::Uuid::from_bytes(bytes)))
     }
+    fn from_postgres(_: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        Ok(Self::from_uuid(uuid::Uuid::from_slice(raw)?))
+    }
 }
 
-impl ToSql for Time {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+/// PostgreSQL counts microseconds from 2000-01-01T00:00:00Z.
+const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+impl Stored for Time {
+    const POSTGRES: Type = Type::TIMESTAMPTZ;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.as_micros().into())
     }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        let micros = self.as_micros().saturating_sub(POSTGRES_EPOCH_MICROS);
+        out.extend_from_slice(&micros.to_be_bytes());
+        Ok(IsNull::No)
+    }
 }
-impl FromSql for Time {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+impl FromDb for Time {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_i64().map(Self::from_micros)
+    }
+    fn from_postgres(kind: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        match *kind {
+            Type::TIMESTAMPTZ => {
+                let micros = i64::from_be_bytes(raw.try_into()?);
+                Ok(Self::from_micros(micros.saturating_add(POSTGRES_EPOCH_MICROS)))
+            }
+            _ => Err(format!("{kind} is no moment").into()),
+        }
     }
 }
 
-impl ToSql for Currency {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+impl Stored for Currency {
+    const POSTGRES: Type = Type::TEXT;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.code().into())
     }
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        self.code().to_postgres(out)
+    }
 }
-impl FromSql for Currency {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+impl FromDb for Currency {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+    fn from_postgres(_: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        Self::parse(std::str::from_utf8(raw)?).ok_or_else(|| "no currency".into())
     }
 }
 
@@ -52,18 +269,34 @@ impl FromSql for Currency {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Json<T>(pub T);
 
-impl<T: serde::Serialize> ToSql for Json<T> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+impl<T: serde::Serialize> Stored for Json<T> {
+    const POSTGRES: Type = Type::JSONB;
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let text = serde_json::to_string(&self.0)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         Ok(text.into())
     }
-}
-impl<T: serde::de::DeserializeOwned> FromSql for Json<T> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
+    fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
+        out.extend_from_slice(&[JSONB_VERSION]);
+        out.extend_from_slice(&serde_json::to_vec(&self.0)?);
+        Ok(IsNull::No)
     }
 }
+impl<T: serde::de::DeserializeOwned> FromDb for Json<T> {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
+    }
+    fn from_postgres(kind: &Type, raw: &[u8]) -> Result<Self, BoxedError> {
+        let text = match *kind {
+            Type::JSONB => raw.strip_prefix(&[JSONB_VERSION]).ok_or("an unknown form of jsonb")?,
+            _ => raw,
+        };
+        Ok(Self(serde_json::from_slice(text)?))
+    }
+}
+
+/// The first byte of a `jsonb` on the wire; the text follows.
+const JSONB_VERSION: u8 = 1;
 
 /// A statement put together from conditions, each with its parameter. Only fixed text is pushed: values are bound.
 pub struct Sql {
@@ -169,14 +402,28 @@ macro_rules! words {
 #[macro_export]
 macro_rules! stored_word {
     ($name:ident) => {
-        impl rusqlite::types::ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-                Ok(self.as_str().into())
+        impl $crate::db::Stored for $name {
+            const POSTGRES: tokio_postgres::types::Type = tokio_postgres::types::Type::TEXT;
+            fn to_sqlite(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+                self.as_str().to_sqlite()
+            }
+            fn to_postgres(
+                &self,
+                out: &mut bytes::BytesMut,
+            ) -> std::result::Result<tokio_postgres::types::IsNull, $crate::db::BoxedError> {
+                self.as_str().to_postgres(out)
             }
         }
-        impl rusqlite::types::FromSql for $name {
-            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        impl $crate::db::FromDb for $name {
+            fn from_sqlite(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
                 Self::parse(value.as_str()?).ok_or(rusqlite::types::FromSqlError::InvalidType)
+            }
+            fn from_postgres(
+                _: &tokio_postgres::types::Type,
+                raw: &[u8],
+            ) -> std::result::Result<Self, $crate::db::BoxedError> {
+                let word = std::str::from_utf8(raw)?;
+                Self::parse(word).ok_or_else(|| format!("`{word}` is no {}", stringify!($name)).into())
             }
         }
     };

@@ -191,8 +191,8 @@ fn known(method: &Method) -> &str {
 
 /// 200 when requests can be served, 503 with the dependency that keeps them from it.
 async fn ready(State(app): State<App>) -> Response {
-    let database = match app.db().read(|tx| tx.exists("select 1", &[])).await {
-        Ok(_) => "ok",
+    let database = match app.db().check().await {
+        Ok(()) => "ok",
         Err(_) => "unavailable",
     };
     let ready = database == "ok" && !app.is_draining();

@@ -48,6 +48,14 @@ fn of_fault(fault: &Fault) -> (&'static Problem, &'static str) {
             &error::STORAGE_UNAVAILABLE,
             "the database cannot be used just now: nothing was done, try again in a second",
         ),
+        Fault::Away(_) => (
+            &error::STORAGE_UNAVAILABLE,
+            "the database cannot be reached just now: nothing was done, try again in a second",
+        ),
+        Fault::Unknown => (
+            &error::OUTCOME_UNKNOWN,
+            "the database went away while it kept this: it may have been done. Look, or send the request again with the same Idempotency-Key",
+        ),
         Fault::Unique(_) | Fault::Other(_) => {
             (&error::INTERNAL, "this is a bug: report the request_id to whoever runs this marketplace")
         }

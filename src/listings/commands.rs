@@ -94,7 +94,7 @@ fn store(tx: &Tx, actor: &Actor, listing: &Listing) -> Result<()> {
     tx.execute(
         "update services set title = $2, description = $3, category = $4, category_folded = $5, price_minor = $6,
              currency = $7, delivery_days = $8, tags = $9, status = $10,
-             listed = case when $10 = 'published' and seller_suspended = 0 then 1 else 0 end,
+             listed = ($10 = 'published' and not seller_suspended),
              version = version + 1, updated_at = $11
          where id = $1",
         params![
@@ -144,7 +144,7 @@ pub fn archive_all_of(tx: &Tx, freelancer: UserId) -> Result<()> {
 
 fn put_away(tx: &Tx, actor: &Actor, freelancer: UserId, id: ListingId, search_key: i64) -> Result<()> {
     tx.execute(
-        "update services set archived_at = $2, listed = 0, version = version + 1, updated_at = $2 where id = $1",
+        "update services set archived_at = $2, listed = false, version = version + 1, updated_at = $2 where id = $1",
         params![id, tx.now()],
     )?;
     untag(tx, id)?;
@@ -157,7 +157,7 @@ fn put_away(tx: &Tx, actor: &Actor, freelancer: UserId, id: ListingId, search_ke
 pub fn seller_suspended(tx: &Tx, freelancer: UserId, suspended: bool) -> Result<()> {
     tx.execute(
         "update services set seller_suspended = $2,
-             listed = case when $2 = 0 and status = 'published' and archived_at is null then 1 else 0 end
+             listed = (not $2 and status = 'published' and archived_at is null)
          where freelancer_id = $1",
         params![freelancer, suspended],
     )?;

@@ -151,7 +151,7 @@ fn statement(search: &Search, words: Option<String>, after: Option<Seen>, rows: 
 /// index: a range, or the currency that most share, must not win over the order of the answer.
 fn filter(sql: &mut Sql, search: &Search, after: Option<Seen>) {
     match search.own {
-        None => sql.push("s.listed = 1"),
+        None => sql.push("s.listed"),
         Some(status) => sql.push("s.archived_at is null and s.status = ").bind(status),
     };
     if let Some(freelancer) = search.freelancer {
@@ -226,7 +226,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::db::{Db, Wiring};
+    use crate::db::{Db, Place, Wiring};
     use crate::time::Clock;
 
     fn everything(sort: Sort) -> Search {
@@ -276,8 +276,8 @@ mod tests {
     #[tokio::test]
     async fn each_list_walks_the_index_of_its_order() {
         let dir = tempfile::tempdir().expect("a directory");
-        let db =
-            Db::open(&dir.path().join("db"), Arc::new(Clock::default()), Wiring::default()).expect("opens");
+        let db = Db::open(&Place::File(dir.path().join("db")), Arc::new(Clock::default()), Wiring::default())
+            .expect("opens");
         db.migrate().await.expect("migrates");
         let me = Some(UserId::from_wire("018f0000-0000-7000-8000-000000000001"));
         let words = Words::parse("logo");
@@ -348,8 +348,8 @@ mod tests {
     async fn every_text_is_a_query_that_runs() {
         use proptest::strategy::{Strategy, ValueTree};
         let dir = tempfile::tempdir().expect("a directory");
-        let db =
-            Db::open(&dir.path().join("db"), Arc::new(Clock::default()), Wiring::default()).expect("opens");
+        let db = Db::open(&Place::File(dir.path().join("db")), Arc::new(Clock::default()), Wiring::default())
+            .expect("opens");
         db.migrate().await.expect("migrates");
         let mut runner = proptest::test_runner::TestRunner::default();
         let texts = proptest::string::string_regex("(\\PC|[\"'*:^()+%_ -]|AND|OR|NOT|NEAR|title){1,24}")

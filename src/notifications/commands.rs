@@ -5,6 +5,7 @@ use crate::db::{Json, Tx};
 use crate::error::{self, Error, FORBIDDEN, Result};
 use crate::events::EventId;
 use crate::form::Unchecked;
+use crate::id::Id;
 use crate::users::{self, Card};
 use crate::{orders, params};
 
@@ -94,10 +95,10 @@ pub fn read_all(tx: &Tx, actor: &Actor, owner: UserId, input: &Unchecked<ReadAll
     if let Some(last) = input.id("up_to_id") {
         queries::in_inbox(tx, owner, last)?.ok_or_else(error::not_found)?;
     }
-    let up_to = input.check()?.up_to_id.map(|last| last.0);
+    let newest = Id::from_uuid(uuid::Uuid::max());
+    let up_to = input.check()?.up_to_id.map_or(newest, |last| last.0);
     tx.execute(
-        "update notifications set read = 1
-         where user_id = $1 and read = 0 and (cast($2 as text) is null or id <= $2)",
+        "update notifications set read = true where user_id = $1 and not read and id <= $2",
         params![owner, up_to],
     )?;
     queries::unread_count(tx, owner)

@@ -37,7 +37,7 @@ pub fn list(tx: &Tx, actor: &Actor, owner: UserId, unread_only: bool, page: &Pag
     let mut sql = Sql::new("select ");
     sql.push(COLUMNS).push(" from notifications where user_id = ").bind(owner);
     if unread_only {
-        sql.push(" and read = 0");
+        sql.push(" and not read");
     }
     if let Some(last) = after {
         sql.push(" and id < ").bind(last);
@@ -70,7 +70,7 @@ pub(super) fn in_inbox(tx: &Tx, owner: UserId, id: NotificationId) -> Result<Opt
 }
 
 pub(super) fn unread_count(tx: &Tx, owner: UserId) -> Result<i64> {
-    tx.one("select count(*) from notifications where user_id = $1 and read = 0", params![owner], |row| {
+    tx.one("select count(*) from notifications where user_id = $1 and not read", params![owner], |row| {
         row.next()
     })
 }

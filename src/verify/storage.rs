@@ -24,7 +24,7 @@ pub(super) fn agrees(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     listed(tx, found)?;
     tags(tx, found)?;
     for (table, decimal) in [("services", "price"), ("orders", "amount"), ("payments", "amount")] {
-        let decimals = format!("select id, {decimal}_minor, currency, {decimal} from {table}");
+        let decimals = format!("select id, {decimal}_minor, currency, cast({decimal} as text) from {table}");
         found.search(tx, &decimals, params![], |row| {
             let id: Id<()> = row.next()?;
             let (exact, shown): (Money, String) = (Money::new(row.next()?, row.next()?), row.next()?);

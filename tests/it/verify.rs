@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use guildhall::db::{Db, Wiring};
+use guildhall::db::{Db, Place, Wiring};
 use guildhall::orders::Status;
 use guildhall::time::Clock;
 use guildhall::verify;
@@ -93,7 +93,7 @@ const DAMAGES: &[(&str, &str)] = &[
     ("8", "update users set status = 'suspended' where username = 'buyer'"),
     ("9", "delete from service_search"),
     ("9", "delete from service_tags where tag_folded = 'logo'"),
-    ("9", "update services set listed = 0"),
+    ("9", "update services set listed = false"),
     ("9", "insert into known_addresses (user_id, address_hash, seen_at) values (zeroblob(16), x'02', 0)"),
 ];
 
@@ -121,7 +121,7 @@ async fn found_after(damage: &str, file: &Path, clock: &Arc<Clock>) -> Vec<verif
     connection.pragma_update(None, "foreign_keys", false).unwrap();
     connection.execute_batch(damage).unwrap_or_else(|error| panic!("{error}: {damage}"));
     connection.close().unwrap();
-    let db = Db::open(file, Arc::clone(clock), Wiring::default()).unwrap();
+    let db = Db::open(&Place::File(file.to_owned()), Arc::clone(clock), Wiring::default()).unwrap();
     verify::run(&db).await.unwrap()
 }
 
@@ -132,6 +132,6 @@ async fn a_check_stops_after_twenty_witnesses() {
     for _ in 0..25 {
         app.listing(&seller).await;
     }
-    app.write(|tx| tx.execute("update services set listed = 0", &[])).await;
+    app.write(|tx| tx.execute("update services set listed = false", &[])).await;
     assert_eq!(verify::run(app.app.db()).await.unwrap().len(), 20);
 }

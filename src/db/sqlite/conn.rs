@@ -1,11 +1,9 @@
 //! One connection: statements are prepared once, parameters are bound by name, rows are read in order.
 
-use std::cell::Cell;
-
 use rusqlite::Connection;
+use rusqlite::types::ToSqlOutput;
 
-use super::fault::Fault;
-use crate::db::{FromDb, Param};
+use crate::db::{Fault, FromDb, Param, Row};
 use crate::error::Result;
 
 /// A connection that a transaction is open on.
@@ -21,20 +19,6 @@ impl Conn<'_> {
         Ok(self.0.changes())
     }
 
-    pub fn query<T>(
-        &self,
-        sql: &str,
-        params: &[&dyn Param],
-        mut map: impl FnMut(&Row) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        let mut found = Vec::new();
-        self.each(sql, params, |row| {
-            found.push(map(row)?);
-            Ok(true)
-        })?;
-        Ok(found)
-    }
-
     /// Hands over row by row until `take` says that it wants no more.
     pub fn each(
         &self,
@@ -46,22 +30,38 @@ impl Conn<'_> {
         bind(&mut statement, params)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(Fault::from)? {
-            if !take(&Row { row, next: Cell::new(0) })? {
+            if !take(&Row::sqlite(row))? {
                 break;
             }
         }
         Ok(())
     }
 
+    /// A statement that fails undoes itself here; what came before it in `part` is undone by the savepoint.
+    pub fn attempt<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mark = |sql: &str| self.0.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        mark("savepoint attempt").map_err(Fault::from)?;
+        let outcome = part();
+        if outcome.is_err() {
+            mark("rollback to attempt").map_err(Fault::from)?;
+        }
+        mark("release attempt").map_err(Fault::from)?;
+        outcome
+    }
+
     pub fn check_integrity(&self) -> Result<Vec<String>> {
-        let mut wrong = self.query("pragma integrity_check", &[], |row| row.next::<String>())?;
+        let mut wrong = Vec::new();
+        self.each("pragma integrity_check", &[], |row| {
+            wrong.push(row.next::<String>()?);
+            Ok(true)
+        })?;
         wrong.retain(|line| line != "ok");
-        let orphans = self.query("pragma foreign_key_check", &[], |row| {
+        self.each("pragma foreign_key_check", &[], |row| {
             let (table, _row, parent): (String, Option<i64>, String) =
                 (row.next()?, row.next()?, row.next()?);
-            Ok(format!("a row of {table} refers to a missing row of {parent}"))
+            wrong.push(format!("a row of {table} refers to a missing row of {parent}"));
+            Ok(true)
         })?;
-        wrong.extend(orphans);
         Ok(wrong)
     }
 }
@@ -71,24 +71,28 @@ fn bind(statement: &mut rusqlite::Statement<'_>, params: &[&dyn Param]) -> Resul
     for index in 1..=statement.parameter_count() {
         let number = statement.parameter_name(index).and_then(|name| name.get(1..)?.parse::<usize>().ok());
         let Some(value) = number.and_then(|number| params.get(number.checked_sub(1)?)) else {
-            return Err(Fault::Other(rusqlite::Error::InvalidParameterCount(index, params.len())));
+            return Err(rusqlite::Error::InvalidParameterCount(index, params.len()).into());
         };
-        statement.raw_bind_parameter(index, *value)?;
+        statement.raw_bind_parameter(index, Bound(value.sqlite()?))?;
     }
     Ok(())
 }
 
-/// A row of a result.
-pub struct Row<'r> {
-    row: &'r rusqlite::Row<'r>,
-    next: Cell<usize>,
+/// A column of a row.
+pub(in crate::db) fn column<T: FromDb>(row: &rusqlite::Row, index: usize) -> Result<T> {
+    let value = row.get_ref(index).map_err(Fault::from)?;
+    T::from_sqlite(value).map_err(|error| Fault::Other(format!("column {index}: {error}").into()).into())
 }
 
-impl Row<'_> {
-    /// The next column: reading a struct's fields in the order of the select list needs no numbers.
-    pub fn next<T: FromDb>(&self) -> Result<T> {
-        let index = self.next.get();
-        self.next.set(index + 1);
-        Ok(self.row.get(index).map_err(Fault::from)?)
+/// A value on its way into a statement.
+struct Bound<'v>(ToSqlOutput<'v>);
+
+impl rusqlite::types::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match &self.0 {
+            ToSqlOutput::Borrowed(value) => ToSqlOutput::Borrowed(*value),
+            ToSqlOutput::Owned(value) => ToSqlOutput::Borrowed(value.into()),
+            _ => return Err(rusqlite::Error::ToSqlConversionFailure("an unknown kind of value".into())),
+        })
     }
 }

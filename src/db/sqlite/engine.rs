@@ -1,6 +1,5 @@
 //! The threads: a bounded queue before each, a deadline on every read, a savepoint per write, one commit for many.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -13,8 +12,8 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::conn::Conn;
-use super::fault::Fault;
-use crate::db::{Shared, Tx, migrate};
+use super::migrate;
+use crate::db::{self, Fault, Shared, Tx, catching};
 use crate::error::{Error, Result};
 
 /// Jobs that may wait for each kind of thread; the next one is refused with 503.
@@ -241,18 +240,8 @@ fn refused<T>(error: TrySendError<T>) -> Error {
     }
 }
 
-/// Runs `work`; a panic becomes an error of this job alone.
-fn catching<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        metrics::counter!("panics_total").increment(1);
-        let message = panic.downcast_ref::<String>().cloned();
-        let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(Error::broken(format!("panic: {}", message.unwrap_or_default())))
-    })
-}
-
 fn transaction<'c>(connection: &'c Connection, shared: &'c Shared) -> Tx<'c> {
-    Tx { conn: Conn(connection), shared, now: shared.clock.now(), left_work: std::cell::Cell::new(false) }
+    Tx::new(db::Conn::Sqlite(Conn(connection)), shared, shared.clock.now())
 }
 
 fn read_in<T>(

@@ -186,7 +186,7 @@ pub fn begin_confirmation(tx: &Tx, actor: &Actor, id: PaymentId) -> Result<Payme
         return Err(not_payable(&order));
     }
     let taken = tx.execute(
-        "update payments set status = 'pending', confirmed = 1, version = version + 1, updated_at = $2
+        "update payments set status = 'pending', confirmed = true, version = version + 1, updated_at = $2
          where id = $1 and status = 'requires_action'",
         params![id, tx.now()],
     )?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use guildhall::actor::{Actor, SessionId};
-use guildhall::db::{Db, Tx, Wiring};
+use guildhall::db::{Db, Place, Tx, Wiring};
 use guildhall::error::{Error, Result};
 use guildhall::events::{self, Subscribers};
 use guildhall::form::Unchecked;
@@ -24,7 +24,7 @@ fn note(tx: &Tx, kind: &'static str, id: UserId) -> Result<()> {
 
 async fn database(file: &Path, hooks: Hooks) -> Db {
     let wiring = Wiring::default().with(Subscribers(vec![])).with(hooks);
-    let db = Db::open(&file.join("guildhall.db"), Arc::new(Clock::default()), wiring).unwrap();
+    let db = Db::open(&Place::File(file.join("guildhall.db")), Arc::new(Clock::default()), wiring).unwrap();
     db.migrate().await.unwrap();
     db
 }

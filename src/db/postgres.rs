@@ -1,0 +1,16 @@
+//! PostgreSQL on a server: connections, each on a thread of its own, serializable writes that are run again when others
+//! were faster, a deadline on everything a request waits for, and a record of each commit that can be looked up when its
+//! answer was lost.
+
+mod conn;
+mod engine;
+mod fault;
+mod line;
+mod migrate;
+mod server;
+mod tls;
+
+pub(super) use conn::{Conn, column};
+pub(super) use engine::Engine;
+pub use server::{Server, ServerUrl};
+pub(super) use server::{pending_migrations, version};

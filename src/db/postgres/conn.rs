@@ -1,0 +1,201 @@
+//! The statements of one transaction.
+
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+use tokio_postgres::types::{FromSql, Type};
+
+use super::fault::Outcome;
+use super::line::{Around, Ask, Done, Line};
+use crate::db::{BoxedError, Fault, FromDb, Param, Row};
+use crate::error::{Error, Result};
+
+/// Rows that a long read holds at a time.
+const SLICE: &str = "1000";
+
+/// Why a transaction cannot be committed.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Others were faster.
+    Overtaken,
+    /// The connection was lost.
+    Cut(String),
+    /// A statement of it was refused.
+    Failed,
+}
+
+/// A connection that a transaction is open on, or is opened by its first statement.
+pub(in crate::db) struct Conn<'c> {
+    line: &'c Line,
+    until: Option<Instant>,
+    /// What opens the transaction, as long as nothing was asked.
+    begin: Cell<Option<&'static str>>,
+    /// What went wrong first: the transaction is over with it, whatever its work makes of the error.
+    ended: RefCell<Option<Ended>>,
+    cursors: Cell<u32>,
+}
+
+impl<'c> Conn<'c> {
+    /// A transaction that `begin` opens together with its first statement.
+    pub(super) fn lazy(line: &'c Line, begin: &'static str, until: Option<Instant>) -> Self {
+        Self { begin: Cell::new(Some(begin)), ..Self::open(line, until) }
+    }
+
+    /// A transaction that is open already.
+    pub(super) fn open(line: &'c Line, until: Option<Instant>) -> Self {
+        Self { line, until, begin: Cell::new(None), ended: RefCell::new(None), cursors: Cell::new(0) }
+    }
+
+    /// Whether something was asked.
+    pub fn is_begun(&self) -> bool {
+        self.begin.get().is_none()
+    }
+
+    /// Why the transaction cannot be committed, if it cannot.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        self.ended.take()
+    }
+
+    pub fn execute(&self, sql: &str, params: &[&dyn Param]) -> Result<u64, Fault> {
+        match self.run(sql, params, Ask::Changed)? {
+            Done::Changed(count) => Ok(count),
+            Done::Rows(_) => Ok(0),
+        }
+    }
+
+    /// Hands over row by row until `take` says that it wants no more.
+    pub fn each(
+        &self,
+        sql: &str,
+        params: &[&dyn Param],
+        mut take: impl FnMut(&Row) -> Result<bool>,
+    ) -> Result<()> {
+        if !self.line.is_long() {
+            take_rows(&self.rows(sql, params)?, &mut take)?;
+            return Ok(());
+        }
+        let cursor = format!("slices_{}", self.cursors.get());
+        self.cursors.set(self.cursors.get() + 1);
+        self.execute(&format!("declare {cursor} no scroll cursor for {sql}"), params)?;
+        loop {
+            let rows = self.rows(&format!("fetch {SLICE} from {cursor}"), &[])?;
+            if rows.is_empty() || !take_rows(&rows, &mut take)? {
+                break;
+            }
+        }
+        self.execute(&format!("close {cursor}"), &[])?;
+        Ok(())
+    }
+
+    /// Within a savepoint, since a statement that fails ends the transaction otherwise.
+    pub fn attempt<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.execute("savepoint attempt", &[])?;
+        match part() {
+            Ok(value) => {
+                self.execute("release savepoint attempt", &[])?;
+                Ok(value)
+            }
+            Err(error) => {
+                if matches!(&*self.ended.borrow(), Some(Ended::Failed) | None) {
+                    self.ended.take();
+                    self.execute("rollback to savepoint attempt", &[])?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Foreign keys and files are the server's to keep; what it knows to be unchecked or broken is told.
+    pub fn check_integrity(&self) -> Result<Vec<String>> {
+        let mut wrong = Vec::new();
+        self.each(
+            "select 'constraint ' || conname || ' was never checked' from pg_constraint where not convalidated
+             union all
+             select 'index ' || c.relname || ' is not usable: reindex it' from pg_index i
+             join pg_class c on c.oid = i.indexrelid where not i.indisvalid",
+            &[],
+            |row| {
+                wrong.push(row.next::<String>()?);
+                Ok(true)
+            },
+        )?;
+        Ok(wrong)
+    }
+
+    fn rows(&self, sql: &str, params: &[&dyn Param]) -> Result<Vec<tokio_postgres::Row>, Fault> {
+        match self.run(sql, params, Ask::Rows)? {
+            Done::Rows(rows) => Ok(rows),
+            Done::Changed(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn run(&self, sql: &str, params: &[&dyn Param], ask: Ask) -> Result<Done, Fault> {
+        let outcome = match self.begin.take() {
+            None => self.line.run(sql, params, ask, Around::Nothing, self.until),
+            Some(begin) => match self.first(sql, params, ask, begin) {
+                // Nothing was done on a connection that had been cut while it was idle: once more on a new one.
+                Err(Outcome::Lost(_)) if self.has_time() => {
+                    self.line.close();
+                    self.first(sql, params, ask, begin)
+                }
+                outcome => outcome,
+            },
+        };
+        outcome.map_err(|outcome| {
+            let ended = match &outcome {
+                Outcome::Rerun => Ended::Overtaken,
+                Outcome::Lost(why) => Ended::Cut(why.clone()),
+                Outcome::Refused(_) => Ended::Failed,
+            };
+            self.ended.borrow_mut().get_or_insert(ended);
+            outcome.into_fault()
+        })
+    }
+
+    fn first(
+        &self,
+        sql: &str,
+        params: &[&dyn Param],
+        ask: Ask,
+        begin: &'static str,
+    ) -> Result<Done, Outcome> {
+        self.line.open(self.until)?;
+        self.line.run(sql, params, ask, Around::Begin(begin), self.until)
+    }
+
+    fn has_time(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+}
+
+/// Whether `take` wants more.
+fn take_rows(rows: &[tokio_postgres::Row], take: &mut impl FnMut(&Row) -> Result<bool>) -> Result<bool> {
+    for row in rows {
+        if !take(&Row::postgres(row))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A column of a row.
+pub(in crate::db) fn column<T: FromDb>(row: &tokio_postgres::Row, index: usize) -> Result<T> {
+    let value: Column<T> = row.try_get(index).map_err(|error| {
+        Error::from(Fault::Other(format!("column {index}: {}", super::fault::chain(&error)).into()))
+    })?;
+    Ok(value.0)
+}
+
+struct Column<T>(T);
+
+impl<'r, T: FromDb> FromSql<'r> for Column<T> {
+    fn from_sql(kind: &Type, raw: &'r [u8]) -> Result<Self, BoxedError> {
+        T::from_postgres(kind, raw).map(Self)
+    }
+    fn from_sql_null(_: &Type) -> Result<Self, BoxedError> {
+        T::from_postgres_null().map(Self)
+    }
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}

@@ -1,0 +1,421 @@
+//! The threads: one bounded queue before them, a connection each, a deadline on everything that a request waits for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+use super::conn::{Conn, Ended};
+use super::fault::Outcome;
+use super::line::{Around, Ask, Line};
+use super::migrate;
+use super::server::{Begin, Purpose, Server};
+use crate::db::{self, Fault, Shared, Tx, catching};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::params;
+use crate::time::Time;
+
+/// Jobs that may wait; the next one is refused with 503.
+const QUEUE: usize = 4_096;
+/// From the moment that a request asks until it is told that the database does not answer.
+const DEADLINE: Duration = Duration::from_millis(2_200);
+/// How much longer it may take to find out what became of a commit.
+const LOOKING: Duration = Duration::from_millis(500);
+/// How often others may be faster where nobody waits.
+const MOST_TRIES: u32 = 100;
+/// How often the server is looked at, and how long that may take: readiness is known within two seconds.
+const LOOKS_EVERY: Duration = Duration::from_millis(400);
+const LOOKS_FOR: Duration = Duration::from_millis(1_000);
+
+type Job = Box<dyn FnOnce(&Line, &Shared) + Send>;
+
+pub(in crate::db) struct Engine {
+    server: Arc<Server>,
+    jobs: Sender<Job>,
+    health: Arc<Health>,
+    /// The thread that looks ends when this is dropped.
+    _looking: Sender<()>,
+}
+
+/// What was last heard of the server.
+#[derive(Default)]
+struct Health(Mutex<Option<String>>);
+
+impl Engine {
+    /// Looks whether the server can be trusted with data, and starts the threads; they connect when they are needed.
+    pub fn open(server: &Server, shared: Arc<Shared>) -> Result<Self> {
+        let server = Arc::new(server.clone());
+        on_a_thread("db-check", Arc::clone(&server), Purpose::Request, |line| {
+            line.server().require_safe(line)?;
+            set_the_clock(line, &shared)
+        })?;
+        let (jobs, queue) = bounded::<Job>(QUEUE);
+        for _ in 0..server.connections {
+            let line_server = Arc::clone(&server);
+            let (queue, shared): (Receiver<Job>, _) = (queue.clone(), Arc::clone(&shared));
+            spawn("db-line", move || {
+                let Ok(line) = Line::new(line_server, Purpose::Request) else { return };
+                while let Ok(job) = queue.recv() {
+                    job(&line, &shared);
+                }
+            })?;
+        }
+        let health = Arc::<Health>::default();
+        let (looking, stop) = bounded(0);
+        let (of_server, told) = (Arc::clone(&server), Arc::clone(&health));
+        spawn("db-look", move || look(of_server, &told, &stop))?;
+        Ok(Self { server, jobs, health, _looking: looking })
+    }
+
+    pub async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx) -> Result<T> + Send + 'static,
+    {
+        let until = Instant::now() + DEADLINE;
+        let (reply, answer) = oneshot::channel();
+        self.send(Box::new(move |line, shared| {
+            // The caller has gone away: its answer is not needed.
+            if reply.is_closed() {
+                return;
+            }
+            let mut reply = Some(reply);
+            read_in(line, shared, Some(until), work, |outcome| {
+                if let Some(reply) = reply.take() {
+                    let _ = reply.send(outcome);
+                }
+            });
+        }))?;
+        answer.await.map_err(|_| Error::broken("a database thread went away"))?
+    }
+
+    /// A read without a deadline, on a thread and a connection of its own.
+    pub async fn read_long<T, F>(&self, shared: Arc<Shared>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx) -> Result<T> + Send + 'static,
+    {
+        let server = Arc::clone(&self.server);
+        aside(move || {
+            let line = Line::new(server, Purpose::Long)?;
+            let mut answer = None;
+            read_in(&line, &shared, None, work, |outcome| answer = Some(outcome));
+            answer.unwrap_or_else(|| Err(Error::broken("a read gave no answer")))
+        })
+        .await
+    }
+
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
+    {
+        let until = Instant::now() + DEADLINE;
+        let (reply, answer) = oneshot::channel();
+        self.send(Box::new(move |line, shared| {
+            let _ = reply.send(write_in(line, shared, Some(until), &work));
+        }))?;
+        answer.await.map_err(|_| Error::broken("a database thread went away"))?
+    }
+
+    /// A write without a deadline, on a thread and a connection of its own.
+    pub async fn write_long<T, F>(&self, shared: Arc<Shared>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
+    {
+        let server = Arc::clone(&self.server);
+        aside(move || write_in(&Line::new(server, Purpose::Long)?, &shared, None, &work)).await
+    }
+
+    pub async fn migrate(&self) -> Result<Vec<&'static str>> {
+        let server = Arc::clone(&self.server);
+        aside(move || migrate::run(&Line::new(server, Purpose::Long)?)).await
+    }
+
+    /// What was last heard of the server.
+    pub fn check(&self) -> Result<()> {
+        match self.health.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            None => Ok(()),
+            Some(why) => Err(Fault::Away(why.clone()).into()),
+        }
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Fault::Overloaded.into(),
+            TrySendError::Disconnected(_) => Error::broken("the database threads have ended"),
+        })
+    }
+}
+
+/// Runs `work` with a connection on a thread of its own and waits for it: for what must be known before anything starts.
+pub(super) fn on_a_thread<T: Send>(
+    name: &str,
+    server: Arc<Server>,
+    purpose: Purpose,
+    work: impl FnOnce(&Line) -> Result<T> + Send,
+) -> Result<T> {
+    thread::scope(|scope| {
+        let run = || {
+            let line = Line::new(server, purpose)?;
+            line.open(None)?;
+            work(&line)
+        };
+        let ran = thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, run)?;
+        ran.join().map_err(|_| Error::broken("a database thread panicked"))?
+    })
+}
+
+/// Runs `work` on a new thread while the caller is free.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let (reply, answer) = oneshot::channel();
+    spawn("db-long", move || {
+        let _ = reply.send(work());
+    })?;
+    answer.await.map_err(|_| Error::broken("a database thread went away"))?
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(run)?;
+    Ok(())
+}
+
+/// Looks at the server on a connection of its own, so that readiness is known even while every other one waits.
+fn look(server: Arc<Server>, health: &Health, stop: &Receiver<()>) {
+    let Ok(line) = Line::new(server, Purpose::Request) else { return };
+    loop {
+        let until = Some(Instant::now() + LOOKS_FOR);
+        let seen = line.open(until).and_then(|()| line.simple("select pg_is_in_recovery()", until));
+        let why = match seen {
+            Ok(Some(standby)) if standby == "t" => Some("it is a standby, which takes no writes".to_owned()),
+            Ok(_) => None,
+            Err(outcome) => Some(outcome.into_fault().to_string()),
+        };
+        if why.is_some() {
+            line.close();
+        }
+        let before =
+            std::mem::replace(&mut *health.0.lock().unwrap_or_else(PoisonError::into_inner), why.clone());
+        match (before, why) {
+            (None, Some(why)) => tracing::error!(why, "the database is away"),
+            (Some(_), None) => tracing::info!("the database is back"),
+            _ => {}
+        }
+        if stop.recv_timeout(LOOKS_EVERY) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+/// Every node tells the time by the server's clock, so that theirs need not agree.
+fn set_the_clock(line: &Line, shared: &Shared) -> Result<()> {
+    let until = Some(Instant::now() + DEADLINE);
+    let told =
+        line.simple("select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)", until)?;
+    shared.clock.follow(moment(told)?);
+    Ok(())
+}
+
+fn moment(micros: Option<String>) -> Result<Time> {
+    let micros = micros.and_then(|text| text.parse().ok());
+    micros.map(Time::from_micros).ok_or_else(|| Error::broken("the server did not tell its time"))
+}
+
+/// Runs `work` on a snapshot and hands its outcome to `answer` before the transaction is put away.
+fn read_in<T>(
+    line: &Line,
+    shared: &Shared,
+    until: Option<Instant>,
+    work: impl FnOnce(&Tx) -> Result<T>,
+    answer: impl FnOnce(Result<T>),
+) {
+    if is_past(until) {
+        return answer(Err(Fault::Overloaded.into()));
+    }
+    let tx = Tx::new(
+        db::Conn::Postgres(Conn::lazy(line, line.begin(Begin::Read), until)),
+        shared,
+        shared.clock.now(),
+    );
+    let outcome = catching(|| work(&tx));
+    let conn = postgres(&tx);
+    let cut = matches!(conn.ended(), Some(Ended::Cut(_)));
+    answer(outcome);
+    if cut || conn.is_begun() && line.simple("rollback", Some(Instant::now() + LOOKING)).is_err() {
+        line.close();
+    }
+}
+
+/// Runs `work` in a transaction, again when others were faster or the connection was lost before the commit.
+fn write_in<T>(
+    line: &Line,
+    shared: &Shared,
+    until: Option<Instant>,
+    work: &impl Fn(&Tx) -> Result<T>,
+) -> Result<T> {
+    let mut tries = 0;
+    loop {
+        if is_past(until) && tries == 0 {
+            return Err(Fault::Overloaded.into());
+        }
+        tries += 1;
+        let again = match once(line, shared, until, work) {
+            Once::Done(outcome) => return outcome,
+            Once::Again(fault) => fault,
+            Once::Unknown(id, value) => match find_out(line, id, until) {
+                Some(true) => return Ok(value),
+                Some(false) => Fault::Busy,
+                None => {
+                    metrics::counter!("db_unknown_commits_total").increment(1);
+                    return Err(Fault::Unknown.into());
+                }
+            },
+        };
+        let pause = pause(tries);
+        let over = until.map_or(tries >= MOST_TRIES, |until| Instant::now() + pause >= until);
+        if over {
+            return Err(again.into());
+        }
+        metrics::counter!("db_reruns_total").increment(1);
+        thread::sleep(pause);
+    }
+}
+
+/// How one try to run a transaction ended.
+enum Once<T> {
+    Done(Result<T>),
+    /// Nothing was done, and another try may succeed.
+    Again(Fault),
+    /// The commit was sent, and no answer came.
+    Unknown(Id<Commit>, T),
+}
+
+/// The row that a transaction leaves behind, so that its commit can be looked up.
+pub(super) struct Commit;
+
+fn once<T>(
+    line: &Line,
+    shared: &Shared,
+    until: Option<Instant>,
+    work: &impl Fn(&Tx) -> Result<T>,
+) -> Once<T> {
+    let begun = line.open(until).and_then(|()| line.simple(line.begin(Begin::Write), until));
+    let told = match begun {
+        Ok(told) => told,
+        Err(outcome) => {
+            line.close();
+            return match outcome {
+                Outcome::Refused(fault) => Once::Done(Err(fault.into())),
+                lost => Once::Again(lost.into_fault()),
+            };
+        }
+    };
+    let now = match moment(told) {
+        Ok(told) => shared.clock.follow(told),
+        Err(error) => return Once::Done(Err(error)),
+    };
+    let tx = Tx::new(db::Conn::Postgres(Conn::open(line, until)), shared, now);
+    let outcome = catching(|| work(&tx));
+    let ended = postgres(&tx).ended();
+    let value = match (ended, outcome) {
+        (None, Ok(value)) => value,
+        (Some(Ended::Cut(why)), _) => {
+            line.close();
+            return Once::Again(Fault::Away(why));
+        }
+        (Some(Ended::Overtaken), _) => {
+            put_away(line);
+            return Once::Again(Fault::Busy);
+        }
+        (_, Err(error)) => {
+            put_away(line);
+            return Once::Done(Err(error));
+        }
+        (Some(Ended::Failed), Ok(_)) => {
+            put_away(line);
+            return Once::Done(Err(Error::broken("a statement failed and its transaction went on")));
+        }
+    };
+    let id: Id<Commit> = tx.new_id();
+    match line.run(
+        "insert into commits (id, at, done) values ($1, $2, true)",
+        params![id, now],
+        Ask::Changed,
+        Around::Commit,
+        until,
+    ) {
+        Ok(_) => {
+            if tx.left_work.get() {
+                shared.due.notify_one();
+            }
+            Once::Done(Ok(value))
+        }
+        Err(Outcome::Rerun) => {
+            put_away(line);
+            Once::Again(Fault::Busy)
+        }
+        Err(Outcome::Refused(fault)) => {
+            put_away(line);
+            Once::Done(Err(fault.into()))
+        }
+        Err(Outcome::Lost(why)) => {
+            tracing::warn!(why, "the answer to a commit was lost: looking it up");
+            line.close();
+            Once::Unknown(id, value)
+        }
+    }
+}
+
+/// Whether the transaction that leaves the row `id` was committed. Whoever asks puts down the opposite where there is no
+/// such row, and waits for a transaction that may still write it: so the answer stays true.
+fn find_out(line: &Line, id: Id<Commit>, until: Option<Instant>) -> Option<bool> {
+    let until =
+        until.map_or_else(|| Instant::now() + 20 * LOOKING, |until| until.max(Instant::now()) + LOOKING);
+    while Instant::now() < until {
+        let asked = line.open(Some(until)).and_then(|()| ask_for(line, id, until));
+        match asked {
+            Ok(done) => return Some(done),
+            Err(_) => line.close(),
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+fn ask_for(line: &Line, id: Id<Commit>, until: Instant) -> Result<bool, Outcome> {
+    let id = id.to_string();
+    let text = format!(
+        "insert into commits (id, at, done) values ('{id}', clock_timestamp(), false) on conflict (id) do nothing;
+         select done from commits where id = '{id}'"
+    );
+    // The first connection may be one that had been cut as well.
+    let done = line.simple(&text, Some(until))?;
+    Ok(done.as_deref() == Some("t"))
+}
+
+fn put_away(line: &Line) {
+    if line.simple("rollback", Some(Instant::now() + LOOKING)).is_err() {
+        line.close();
+    }
+}
+
+fn postgres<'t>(tx: &'t Tx) -> &'t Conn<'t> {
+    match &tx.conn {
+        db::Conn::Postgres(conn) => conn,
+        db::Conn::Sqlite(_) => unreachable!("this engine opened it"),
+    }
+}
+
+fn is_past(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() >= until)
+}
+
+/// Longer with every try, and never the same for two.
+fn pause(tries: u32) -> Duration {
+    let most_us = 2_000_u32 << tries.min(6);
+    Duration::from_micros(u64::from(getrandom::u32().unwrap_or(most_us) % most_us))
+}

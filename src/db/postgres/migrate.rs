@@ -1,0 +1,87 @@
+//! The schema on a server. Any number of programs may start at once: each step is applied under a lock on the table that
+//! names the steps, which goes with the transaction, behind a pooler too.
+
+use super::fault::Outcome;
+use super::line::{Around, Ask, Done, Line};
+use crate::db::Row;
+use crate::db::migrate::{Applied, Migration, all_names, checksum, missing};
+use crate::error::{Error, Result};
+use crate::params;
+
+/// Applies what is missing; the names of what ran here.
+pub(super) fn run(line: &Line) -> Result<Vec<&'static str>> {
+    line.open(None)?;
+    // Two that create it at once: the second one is told of a duplicate.
+    let create = "create table if not exists schema_migrations (
+        version bigint primary key, name text not null, checksum text not null, applied_at timestamptz not null,
+        needs bigint not null)";
+    if line.simple(create, None).is_err() {
+        line.open(None)?;
+        line.simple(create, None)?;
+    }
+    let mut ran = Vec::new();
+    for step in missing(&applied(line)?, |step| step.postgres)? {
+        if apply(line, step)? {
+            ran.push(step.name);
+        }
+    }
+    Ok(ran)
+}
+
+/// The names of what [`run`] would apply, and its refusals; changes nothing.
+pub(super) fn pending(line: &Line) -> Result<Vec<&'static str>> {
+    let mine = line.simple("select to_regclass('schema_migrations') is not null", None)?;
+    if mine.as_deref() == Some("t") {
+        let missing = missing(&applied(line)?, |step| step.postgres)?;
+        return Ok(missing.iter().map(|step| step.name).collect());
+    }
+    let foreign = line.simple(
+        "select exists (select 1 from pg_class where relkind = 'r' and relnamespace = current_schema()::regnamespace)",
+        None,
+    )?;
+    match foreign.as_deref() {
+        Some("f") => Ok(all_names()),
+        _ => Err(Error::broken("it is a database of another program: give Guildhall one of its own")),
+    }
+}
+
+fn applied(line: &Line) -> Result<Vec<Applied>> {
+    let text = "select version, checksum, needs from schema_migrations order by version";
+    let Done::Rows(rows) = line.run(text, &[], Ask::Rows, Around::Nothing, None)? else {
+        return Ok(Vec::new());
+    };
+    rows.iter().map(|row| read(&Row::postgres(row))).collect()
+}
+
+fn read(row: &Row) -> Result<Applied> {
+    Ok(Applied { version: row.next()?, checksum: row.next()?, needs: row.next()? })
+}
+
+/// Whether it was applied here: another program may have been faster.
+fn apply(line: &Line, step: &Migration) -> Result<bool> {
+    let outcome = apply_in(line, step);
+    if outcome.is_err() {
+        let _ = line.simple("rollback", None);
+    }
+    Ok(outcome.map_err(Outcome::into_fault)?)
+}
+
+fn apply_in(line: &Line, step: &Migration) -> Result<bool, Outcome> {
+    line.simple("begin; lock table schema_migrations in access exclusive mode", None)?;
+    let there = format!("select exists (select 1 from schema_migrations where version = {})", step.version);
+    if line.simple(&there, None)?.as_deref() == Some("t") {
+        line.simple("rollback", None)?;
+        return Ok(false);
+    }
+    line.simple(step.postgres, None)?;
+    line.run(
+        "insert into schema_migrations (version, name, checksum, applied_at, needs)
+         values ($1, $2, $3, clock_timestamp(), $4)",
+        params![step.version, step.name, checksum(step.postgres), step.needs],
+        Ask::Changed,
+        Around::Nothing,
+        None,
+    )?;
+    line.simple("commit", None)?;
+    Ok(true)
+}

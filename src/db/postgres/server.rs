@@ -1,0 +1,360 @@
+//! Where the server is, how to get there, and whether it can be trusted with data.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Client, Config, NoTls};
+use url::form_urlencoded;
+
+use super::engine::on_a_thread;
+use super::fault::chain;
+use super::line::{Line, log_end};
+use super::migrate;
+use super::tls::{self, Roots, Trust};
+use crate::error::{Error, Result};
+
+/// The oldest server whose answers the tests have seen.
+const OLDEST_MAJOR: i64 = 15;
+/// A statement of a request that runs longer is cancelled by the server …
+const STATEMENT_MS: u32 = 2_500;
+/// … as is one that waits longer for a lock. A transaction that its program left open is ended.
+const LOCK_MS: u32 = 2_000;
+const IDLE_IN_TRANSACTION_MS: u32 = 10_000;
+/// Sessions, and questions to each, with which a pooler is tried.
+const TRIED_SESSIONS: i64 = 4;
+const TRIED_QUESTIONS: i64 = 50;
+
+/// A `postgres://` URL. It is shown without its password.
+#[derive(Clone)]
+pub struct ServerUrl {
+    config: Config,
+    trust: Trust,
+    roots: Roots,
+}
+
+impl ServerUrl {
+    /// `None` when it is no such URL, or asks for what we do not know.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return None;
+        }
+        let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        let (mut trust, mut roots) = (Trust::Prefer, Roots::System);
+        let mut others = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "sslmode" => trust = Trust::parse(&value)?,
+                "sslrootcert" if value == "system" => roots = Roots::System,
+                "sslrootcert" => roots = Roots::File(value.into_owned().into()),
+                _ => {
+                    others.append_pair(&name, &value);
+                }
+            }
+        }
+        let mut config = Config::from_str(&format!("{base}?{}", others.finish())).ok()?;
+        config.ssl_mode(match trust {
+            Trust::Disable => SslMode::Disable,
+            Trust::Prefer => SslMode::Prefer,
+            Trust::Require | Trust::VerifyCa | Trust::VerifyFull => SslMode::Require,
+        });
+        if config.get_application_name().is_none() {
+            config.application_name("guildhall");
+        }
+        Some(Self { config, trust, roots })
+    }
+
+    /// Whether data and the password would cross a network in clear text, or to whoever answers.
+    pub fn is_unprotected(&self) -> bool {
+        let local = self.config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => {
+                name == "localhost"
+                    || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            }
+            Host::Unix(_) => true,
+        });
+        !local && !matches!(self.trust, Trust::VerifyCa | Trust::VerifyFull)
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://")?;
+        if let Some(user) = self.config.get_user() {
+            write!(f, "{user}@")?;
+        }
+        for (index, host) in self.config.get_hosts().iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            match host {
+                Host::Tcp(name) => write!(f, "{comma}{name}")?,
+                Host::Unix(path) => write!(f, "{comma}{}", path.display())?,
+            }
+            let ports = self.config.get_ports();
+            if let Some(port) = ports.get(index).or(ports.first()) {
+                write!(f, ":{port}")?;
+            }
+        }
+        write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A server, and how it is used.
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub url: ServerUrl,
+    /// Connections that answer requests; the worker uses them too.
+    pub connections: usize,
+    /// Whether a pooler hands each transaction to another connection of its own.
+    pub pooler: bool,
+    /// Whether a server is accepted that may lose what it has acknowledged.
+    pub allow_unsafe: bool,
+}
+
+/// A transaction that is to be opened. One that writes is told the server's time once its snapshot is taken: whatever it
+/// sees happened before.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin {
+    Read,
+    Write,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Somebody waits.
+    Request,
+    /// It takes as long as it takes.
+    Long,
+}
+
+impl Server {
+    pub(super) async fn connect(
+        &self,
+        purpose: Purpose,
+    ) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+        let mut config = self.url.config.clone();
+        config.connect_timeout(Duration::from_secs(5)).keepalives_idle(Duration::from_secs(30));
+        // A pooler refuses settings that it would have to carry over: it is told them in every transaction.
+        if !self.pooler {
+            let options = config.get_options().unwrap_or_default();
+            let (statement, lock) = match purpose {
+                Purpose::Request => (STATEMENT_MS, LOCK_MS),
+                Purpose::Long => (0, 0),
+            };
+            let idle = if purpose == Purpose::Request { IDLE_IN_TRANSACTION_MS } else { 0 };
+            config.options(format!(
+                "{options} -c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={idle}"
+            ));
+        }
+        match self.url.trust {
+            Trust::Disable => {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok((client, drive(connection)))
+            }
+            trust => {
+                let (client, connection) = config.connect(tls::connector(trust, &self.url.roots)).await?;
+                Ok((client, drive(connection)))
+            }
+        }
+    }
+
+    /// The words that open a transaction here: a pooler may have given it a connection that knows no deadlines.
+    pub(super) fn begin(&self, begin: Begin, purpose: Purpose) -> &'static str {
+        match (self.pooler, purpose, begin) {
+            (false, _, Begin::Read) | (true, Purpose::Long, Begin::Read) => {
+                "begin isolation level repeatable read read only"
+            }
+            (true, Purpose::Request, Begin::Read) => {
+                "begin isolation level repeatable read read only;
+                 set local statement_timeout = 2500; set local lock_timeout = 2000;
+                 set local idle_in_transaction_session_timeout = 10000"
+            }
+            (false, _, Begin::Write) | (true, Purpose::Long, Begin::Write) => {
+                "begin isolation level serializable;
+                 select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
+            }
+            (true, Purpose::Request, Begin::Write) => {
+                "begin isolation level serializable;
+                 set local statement_timeout = 2500; set local lock_timeout = 2000;
+                 set local idle_in_transaction_session_timeout = 10000;
+                 select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
+            }
+        }
+    }
+
+    /// Refuses a server that may lose data, is too old, or stands behind a pooler without our knowing.
+    pub(super) fn require_safe(&self, line: &Line) -> Result<()> {
+        let told = line.simple(
+            "select concat_ws('|', current_setting('server_version_num'), current_setting('fsync'),
+                 current_setting('full_page_writes'), current_setting('synchronous_commit'),
+                 current_setting('server_encoding'), pg_is_in_recovery())",
+            None,
+        )?;
+        let told = told.unwrap_or_default();
+        let settings: Vec<&str> = told.split('|').collect();
+        let [version, fsync, full_page_writes, synchronous_commit, encoding, recovering] = settings[..]
+        else {
+            return Err(Error::broken("the server did not tell its settings"));
+        };
+        let major = version.parse::<i64>().unwrap_or(0) / 10_000;
+        if major < OLDEST_MAJOR {
+            return refuse(format!("PostgreSQL {major} is too old: {OLDEST_MAJOR} or newer is needed"));
+        }
+        if encoding != "UTF8" {
+            return refuse(format!("the database is encoded in {encoding}: create one with encoding 'UTF8'"));
+        }
+        if recovering == "t" {
+            return refuse("the server is a standby, which takes no writes: name the primary".to_owned());
+        }
+        let risky: Vec<&str> = [
+            ("fsync", fsync),
+            ("full_page_writes", full_page_writes),
+            ("synchronous_commit", synchronous_commit),
+        ]
+        .iter()
+        .filter(|(_, value)| *value == "off")
+        .map(|(name, _)| *name)
+        .collect();
+        if !risky.is_empty() && !self.allow_unsafe {
+            return refuse(format!(
+                "the server has {} off and can lose payments that were acknowledged: turn it on, or set allow_unsafe_database where data may be lost",
+                risky.join(" and ")
+            ));
+        }
+        match self.pooler {
+            true => self.try_pooler(line),
+            false => self.require_own_session(line),
+        }
+    }
+
+    /// Two sessions that share one connection of the server are behind a transaction pooler, where prepared statements of
+    /// one client can answer another.
+    fn require_own_session(&self, line: &Line) -> Result<()> {
+        let process = "select pg_backend_pid()";
+        let mine = line.simple(process, None)?;
+        let other = line.block_on(async {
+            let (client, _driver) = self.connect(Purpose::Request).await?;
+            client.simple_query(process).await
+        });
+        let other = other.map_err(|error| Error::broken(chain(&error)))?;
+        let same = other.iter().any(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == mine.as_deref(),
+            _ => false,
+        });
+        if same {
+            return refuse(
+                "the server is behind a transaction pooler: set database_pooler to true, or name the server itself".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Asks in many sessions at once and compares every answer with its question.
+    fn try_pooler(&self, line: &Line) -> Result<()> {
+        let asked = line.block_on(async {
+            let mut sessions = Vec::new();
+            for number in 0..TRIED_SESSIONS {
+                let (client, driver) = self.connect(Purpose::Request).await?;
+                sessions.push(tokio::spawn(ask(client, number * TRIED_QUESTIONS)));
+                drop(driver);
+            }
+            let mut right = true;
+            for session in sessions {
+                right &= session.await.unwrap_or(Ok(false))?;
+            }
+            Ok::<bool, tokio_postgres::Error>(right)
+        });
+        match asked {
+            Ok(true) => Ok(()),
+            Ok(false) => refuse(
+                "the pooler gives one session the answers of another: use another pooler, or none".to_owned(),
+            ),
+            Err(error) => refuse(format!("the pooler cannot be used: {}", chain(&error))),
+        }
+    }
+}
+
+/// Whether every question got its own answer.
+async fn ask(client: Client, first: i64) -> Result<bool, tokio_postgres::Error> {
+    use tokio_postgres::types::Type;
+    for question in first..first + TRIED_QUESTIONS {
+        client.batch_execute("begin").await?;
+        let text = client.query_typed("select $1, 'text'", &[(&question, Type::INT8)]).await?;
+        let twice = client.query_typed("select $1 + $1", &[(&question, Type::INT8)]).await?;
+        client.batch_execute("commit").await?;
+        let answers = [&text, &twice].map(|rows| rows.first().map(|row| row.try_get::<_, i64>(0)));
+        let [Some(Ok(same)), Some(Ok(double))] = answers else { return Ok(false) };
+        if same != question || double != 2 * question {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn refuse<T>(why: String) -> Result<T> {
+    Err(Error::broken(why))
+}
+
+fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            log_end(&error);
+        }
+    })
+}
+
+/// The names of the migrations that the database lacks.
+pub(in crate::db) fn pending_migrations(server: &Server) -> Result<Vec<&'static str>> {
+    on_a_thread("db-look", Arc::new(server.clone()), Purpose::Request, migrate::pending)
+}
+
+/// What the server calls itself, if it can be used.
+pub(in crate::db) fn version(server: &Server) -> Result<String> {
+    on_a_thread("db-look", Arc::new(server.clone()), Purpose::Request, |line| {
+        line.server().require_safe(line)?;
+        let told = line.simple("select current_setting('server_version')", None)?;
+        Ok(format!("PostgreSQL {}", told.unwrap_or_default()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        let url =
+            ServerUrl::parse("postgres://app:s%C3%A4cret@db.example.com:5433/market?sslmode=verify-full")
+                .expect("a URL");
+        assert_eq!(format!("{url} {url:?}").matches("cret").count(), 0);
+        assert_eq!(url.to_string(), "postgres://app@db.example.com:5433/market");
+        assert!(!url.is_unprotected());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for bad in [
+            "mysql://localhost/a",
+            "localhost",
+            "postgres://localhost/a?sslmode=verify",
+            "postgres://localhost/a?no_such_parameter=1",
+        ] {
+            assert!(ServerUrl::parse(bad).is_none(), "{bad}");
+        }
+        assert!(ServerUrl::parse("postgres://db.example.com/a").is_some_and(|url| url.is_unprotected()));
+        assert!(ServerUrl::parse("postgresql://127.0.0.1/a").is_some_and(|url| !url.is_unprotected()));
+    }
+}
