@@ -176,6 +176,7 @@ fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {
     users::forget_expired(tx)?;
     users::forget_stale(tx)?;
     idempotency::forget_old(tx)?;
+    tx.forget_commits(tx.now().minus(HOUSEKEEPING_EVERY))?;
     events::schedule(tx, HOUSEKEEPING, subject, tx.now().plus(HOUSEKEEPING_EVERY))
 }
 

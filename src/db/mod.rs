@@ -351,6 +351,14 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Forgets by which commits before `then` could be looked up, where they can be.
+    pub fn forget_commits(&self, then: Time) -> Result<()> {
+        match &self.conn {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(conn) => conn.forget_commits(then),
+        }
+    }
+
     /// Whether the statement has a row.
     pub fn exists(&self, sql: &str, params: &[&dyn Param]) -> Result<bool> {
         Ok(self.first(sql, params, |_| Ok(()))?.is_some())

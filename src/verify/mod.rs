@@ -51,7 +51,7 @@ impl Check {
     fn run(&self, tx: &Tx) -> Vec<Violation> {
         let mut witnesses = Witnesses::default();
         // Data so broken that they cannot even be read are a finding, not a reason to skip the other checks.
-        if let Err(error) = (self.find)(tx, &mut witnesses) {
+        if let Err(error) = tx.attempt(|| (self.find)(tx, &mut witnesses)) {
             witnesses.0.push(format!("it cannot be checked: {error}"));
         }
         let violation = |witness| Violation { invariant: self.invariant, witness };

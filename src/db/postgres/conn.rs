@@ -9,6 +9,8 @@ use super::fault::Outcome;
 use super::line::{Around, Ask, Done, Line};
 use crate::db::{BoxedError, Fault, FromDb, Param, Row};
 use crate::error::{Error, Result};
+use crate::params;
+use crate::time::Time;
 
 /// Rows that a long read holds at a time.
 const SLICE: &str = "1000";
@@ -103,6 +105,11 @@ impl<'c> Conn<'c> {
                 Err(error)
             }
         }
+    }
+
+    pub fn forget_commits(&self, then: Time) -> Result<()> {
+        self.execute("delete from commits where at < $1", params![then])?;
+        Ok(())
     }
 
     /// Foreign keys and files are the server's to keep; what it knows to be unchecked or broken is told.

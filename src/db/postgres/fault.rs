@@ -46,6 +46,9 @@ pub(super) fn outcome(error: &tokio_postgres::Error) -> Outcome {
         | SqlState::DATABASE_DROPPED
         | SqlState::TOO_MANY_CONNECTIONS
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Outcome::Lost(said()),
+        _ if refusal.message().contains("startup parameter") => {
+            Outcome::Lost(format!("{}: set database_pooler to true where a pooler answers", said()))
+        }
         _ if state.code().starts_with("08") => Outcome::Lost(said()),
         _ => Outcome::Refused(Fault::Other(chain(error).into())),
     }
