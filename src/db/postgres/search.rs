@@ -1,7 +1,8 @@
-//! Full text with `tsvector`, written out instead of made by a text search configuration: each folded word once, with the
-//! weight `A` if the title holds it. A word is letters, digits and marks, so nothing in the quotes needs an escape.
+//! Full text with `tsvector`, written out instead of made by a text search configuration. A word of the title is kept once
+//! more behind a `^`: weights would say the same, but the index knows no weights, and the planner could not tell how rare a
+//! word is in titles. A word is letters, digits and marks, so nothing in the quotes needs an escape.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::db::search::{Entry, Place, Words};
 use crate::db::{Sql, Tx};
@@ -19,12 +20,11 @@ pub fn older(sql: &mut Sql, listing: Id<()>) {
 }
 
 pub fn holds(sql: &mut Sql, words: &Words, place: Place) {
-    let all =
-        |weight: &str| words.iter().map(|word| format!("'{word}'{weight}")).collect::<Vec<_>>().join(" & ");
+    let all = |mark: &str| words.iter().map(|word| format!("'{mark}{word}'")).collect::<Vec<_>>().join(" & ");
     let query = match place {
         Place::Anywhere => all(""),
-        Place::Title => all(":A"),
-        Place::BesideTitle => format!("{} & !({})", all(""), all(":A")),
+        Place::Title => all("^"),
+        Place::BesideTitle => format!("{} & !({})", all(""), all("^")),
     };
     sql.push("f.words @@ cast(cast(").bind(query).push(" as text) as tsquery)");
 }
@@ -43,9 +43,9 @@ pub fn remove(tx: &Tx, listing: Id<()>) -> Result<()> {
     Ok(())
 }
 
-/// The vector as the server writes it: in the order of the bytes, a position at each word because only those have weights.
+/// The vector as the server writes it, in the order of the bytes.
 pub fn as_stored(entry: &Entry) -> String {
-    let title = entry.title.iter().map(|word| (word, ":1A"));
-    let words: BTreeMap<_, _> = title.chain(entry.others.iter().map(|word| (word, ":1"))).collect();
-    words.iter().map(|(word, position)| format!("'{word}'{position}")).collect::<Vec<_>>().join(" ")
+    let anywhere = entry.title.iter().chain(&entry.others).map(|word| format!("'{word}'"));
+    let in_title = entry.title.iter().map(|word| format!("'^{word}'"));
+    Vec::from_iter(anywhere.chain(in_title).collect::<BTreeSet<_>>()).join(" ")
 }
