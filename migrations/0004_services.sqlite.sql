@@ -50,6 +50,6 @@ create table service_tags (
 ) strict, without rowid;
 create index service_tags_service_id on service_tags (service_id);
 
-create virtual table service_search using fts5 (
-    title, tags, description, tokenize = 'unicode61 remove_diacritics 2'
-);
+-- The folded words of each listing that is not archived, each once, spaced: the program decides what a word is. Which words
+-- there are is asked, never where they stand.
+create virtual table service_search using fts5 (title, others, tokenize = ascii, detail = column, columnsize = 0);

@@ -7,6 +7,7 @@ mod engine;
 mod fault;
 mod line;
 mod migrate;
+pub(super) mod search;
 mod server;
 mod tls;
 

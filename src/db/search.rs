@@ -1,89 +1,94 @@
 //! Full text over listings: the one thing whose SQL differs by engine. Every word must occur in title, tags or
-//! description; case, accents and punctuation mean nothing.
+//! description; case, accents and punctuation mean nothing. An engine keeps the folded words of each listing and says
+//! which listings hold some; what a word is, it is never asked.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+mod words;
 
-use super::Tx;
+use super::{Conn, Json, Sql, Tx, postgres, sqlite};
 use crate::error::Result;
+use crate::id::Id;
 use crate::params;
 
-/// The words of a query in the engine's own notation.
-#[derive(Debug, Clone)]
-pub struct Words(Vec<String>);
+pub(super) use words::Entry;
+pub use words::Words;
 
-impl Words {
-    /// `None` when `text` holds no word.
-    pub fn parse(text: &str) -> Option<Self> {
-        let composed: String = text.nfc().collect();
-        let separator = |symbol: char| !symbol.is_alphanumeric() && !is_combining_mark(symbol);
-        let words: Vec<String> =
-            composed.split(separator).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        (!words.is_empty()).then_some(Self(words))
-    }
-
-    /// Matches rows that hold every word in any column.
-    pub fn anywhere(&self) -> String {
-        self.0.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" AND ")
-    }
-
-    /// Matches rows whose title holds every word.
-    pub fn in_title(&self) -> String {
-        format!("title : ({})", self.anywhere())
-    }
-
-    /// Matches rows that hold every word, but not all of them in the title.
-    pub fn beside_title(&self) -> String {
-        format!("({}) NOT title : ({})", self.anywhere(), self.anywhere())
-    }
+/// Where the words of a query must occur, all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Anywhere,
+    Title,
+    /// Anywhere, but not all of them in the title.
+    BesideTitle,
 }
 
-/// Walks the index as `f` and the listing of each entry as `s`; ordered by [`NEWEST`] it stops where the limit says.
-pub const WALK: &str = "service_search f cross join services s on s.search_key = f.rowid";
+/// What the transaction's engine calls by this name.
+macro_rules! of_engine {
+    ($tx:expr, $name:ident) => {
+        match $tx.conn {
+            Conn::Sqlite(_) => sqlite::search::$name,
+            Conn::Postgres(_) => postgres::search::$name,
+        }
+    };
+}
 
-/// The column of [`WALK`] that grows with each new listing.
-pub const NEWEST: &str = "f.rowid";
+/// Walks the index as `f` and the listing of each entry as `s`; ordered by [`newest`] it stops where the limit says.
+pub fn walk(tx: &Tx) -> &'static str {
+    of_engine!(tx, WALK)
+}
 
-/// The condition of [`WALK`] that the bound words match; their placeholder follows.
-pub const MATCHES: &str = "service_search match ";
+/// The column of [`walk`] that grows with each new listing.
+pub fn newest(tx: &Tx) -> &'static str {
+    of_engine!(tx, NEWEST)
+}
+
+/// Appends the condition of [`walk`] that a listing is older than `listing`.
+pub fn older<K>(tx: &Tx, sql: &mut Sql, listing: Id<K>) {
+    of_engine!(tx, older)(sql, listing.cast());
+}
+
+/// Appends the condition of [`walk`] that a listing holds `words` in that place.
+pub fn holds(tx: &Tx, sql: &mut Sql, words: &Words, place: Place) {
+    of_engine!(tx, holds)(sql, words, place);
+}
 
 /// Puts a listing's words into the index, in the transaction that writes the listing.
-pub fn index(tx: &Tx, search_key: i64, title: &str, tags: &str, description: &str) -> Result<()> {
-    remove(tx, search_key)?;
-    tx.execute(
-        "insert into service_search (rowid, title, tags, description) values ($1, $2, $3, $4)",
-        params![search_key, title, tags, description],
-    )?;
-    Ok(())
+pub fn index<K>(tx: &Tx, listing: Id<K>, title: &str, tags: &[String], description: &str) -> Result<()> {
+    of_engine!(tx, index)(tx, listing.cast(), &Entry::new(title, tags, description))
 }
 
 /// Takes a listing out of the index.
-pub fn remove(tx: &Tx, search_key: i64) -> Result<()> {
-    tx.execute("delete from service_search where rowid = $1", params![search_key])?;
-    Ok(())
+pub fn remove<K>(tx: &Tx, listing: Id<K>) -> Result<()> {
+    of_engine!(tx, remove)(tx, listing.cast())
 }
 
-/// The search keys whose words in the index differ from the listing's: none, if every write kept them together.
-pub fn differing(tx: &Tx) -> Result<Vec<i64>> {
-    tx.all(
-        "select coalesce(s.search_key, f.rowid)
-         from (select search_key, title, tags, description from services where archived_at is null) s
-         full join (select rowid, title, tags, description from service_search) f on f.rowid = s.search_key
-         where s.search_key is null or f.rowid is null
-            or f.title <> s.title or f.tags <> s.tags or f.description <> s.description",
-        params![],
-        |row| row.next(),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Words;
-
-    #[test]
-    fn punctuation_separates_and_means_nothing() {
-        let words = Words::parse("logo*, NEAR(\"brand\" OR x:y) %_").expect("has words");
-        assert_eq!(words.anywhere(), r#""logo" AND "NEAR" AND "brand" AND "OR" AND "x" AND "y""#);
-        assert!(Words::parse(" *\"()%_ ").is_none());
-    }
+/// Tells of every listing that is found by other words than it holds, until `tell` wants no more: of none, if every write
+/// kept them together.
+pub fn differing(tx: &Tx, mut tell: impl FnMut(String) -> bool) -> Result<()> {
+    let (joined, stored) = (of_engine!(tx, JOINED), of_engine!(tx, STORED));
+    let mut more = true;
+    let offered = format!(
+        "select s.id, s.title, s.tags, s.description, {stored}
+         from services s left join service_search f on {joined} where s.archived_at is null"
+    );
+    tx.each(&offered, params![], |row| {
+        let (id, title): (Id<()>, String) = (row.next()?, row.next()?);
+        let (Json(tags), description): (Json<Vec<String>>, String) = (row.next()?, row.next()?);
+        let (found_by, entry) = (row.next::<Option<String>>()?, Entry::new(&title, &tags, &description));
+        if found_by != Some(of_engine!(tx, as_stored)(&entry)) {
+            more = tell(format!("service {id} is not found by exactly the words it holds"));
+        }
+        Ok(more)
+    })?;
+    let strays = format!(
+        "select s.id from service_search f left join services s on {joined}
+         where s.id is null or s.archived_at is not null"
+    );
+    tx.each(&strays, params![], |row| {
+        more = more
+            && tell(match row.next::<Option<Id<()>>>()? {
+                Some(id) => format!("service {id} is archived and still in the search index"),
+                None => "the search index holds words of no service".to_owned(),
+            });
+        Ok(more)
+    })
 }

@@ -5,6 +5,7 @@ mod conn;
 mod engine;
 mod fault;
 mod migrate;
+pub(super) mod search;
 
 pub(super) use conn::{Conn, column};
 pub(super) use engine::{Engine, check_file, pending_migrations, restore, version};

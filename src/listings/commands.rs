@@ -27,19 +27,17 @@ pub fn create(tx: &Tx, actor: &Actor, input: &Unchecked<CreateListing>) -> Resul
     let tags = form.tags.unwrap_or_default();
     let DeliveryDays(delivery_days) = form.delivery_days.unwrap_or(DeliveryDays::DEFAULT);
     let category = form.category.as_str();
-    let search_key: i64 = tx.one(
+    tx.execute(
         "insert into services (id, freelancer_id, title, description, category, category_folded, price_minor, currency,
              delivery_days, tags, status, listed, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
-         returning search_key",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
         params![
             id, freelancer, form.title.as_str(), form.description.as_str(), category, folded(category), price.minor(),
             price.currency(), delivery_days, Json(&tags.0), status, status == Status::Published, tx.now()
         ],
-        |row| row.next(),
     )?;
     tag(tx, id, &tags.0)?;
-    index(tx, search_key, form.title.as_str(), &tags.0, form.description.as_str())?;
+    search::index(tx, id, form.title.as_str(), &tags.0, form.description.as_str())?;
     let body = json!({ "freelancer_id": freelancer, "title": form.title.as_str(), "status": status });
     events::append(tx, actor, "listing_created", id, body)?;
     Ok(id)
@@ -113,7 +111,7 @@ fn store(tx: &Tx, actor: &Actor, listing: &Listing) -> Result<()> {
     )?;
     untag(tx, listing.id)?;
     tag(tx, listing.id, &listing.tags)?;
-    index(tx, listing.search_key, &listing.title, &listing.tags, &listing.description)?;
+    search::index(tx, listing.id, &listing.title, &listing.tags, &listing.description)?;
     let body =
         json!({ "freelancer_id": listing.freelancer_id, "title": listing.title, "status": listing.status });
     events::append(tx, actor, "listing_changed", listing.id, body)?;
@@ -127,28 +125,26 @@ pub fn archive(tx: &Tx, actor: &Actor, id: ListingId, expected: &Expected) -> Re
         return Err(FORBIDDEN.error("only its freelancer or an administrator may archive a service"));
     }
     expected.check(listing.version)?;
-    put_away(tx, actor, listing.freelancer_id, listing.id, listing.search_key)
+    put_away(tx, actor, listing.freelancer_id, listing.id)
 }
 
 /// Archives everything that `freelancer` offers: the account is gone.
 pub fn archive_all_of(tx: &Tx, freelancer: UserId) -> Result<()> {
-    let offered: Vec<(ListingId, i64)> = tx.all(
-        "select id, search_key from services where freelancer_id = $1 and archived_at is null",
+    let offered: Vec<ListingId> = tx.all(
+        "select id from services where freelancer_id = $1 and archived_at is null",
         params![freelancer],
-        |row| Ok((row.next()?, row.next()?)),
+        |row| row.next(),
     )?;
-    offered
-        .into_iter()
-        .try_for_each(|(id, search_key)| put_away(tx, &Actor::System, freelancer, id, search_key))
+    offered.into_iter().try_for_each(|id| put_away(tx, &Actor::System, freelancer, id))
 }
 
-fn put_away(tx: &Tx, actor: &Actor, freelancer: UserId, id: ListingId, search_key: i64) -> Result<()> {
+fn put_away(tx: &Tx, actor: &Actor, freelancer: UserId, id: ListingId) -> Result<()> {
     tx.execute(
         "update services set archived_at = $2, listed = false, version = version + 1, updated_at = $2 where id = $1",
         params![id, tx.now()],
     )?;
     untag(tx, id)?;
-    search::remove(tx, search_key)?;
+    search::remove(tx, id)?;
     events::append(tx, actor, "listing_archived", id, json!({ "freelancer_id": freelancer }))?;
     Ok(())
 }
@@ -177,11 +173,6 @@ fn tag(tx: &Tx, id: ListingId, tags: &[String]) -> Result<()> {
 fn untag(tx: &Tx, id: ListingId) -> Result<()> {
     tx.execute("delete from service_tags where service_id = $1", params![id])?;
     Ok(())
-}
-
-/// The index keeps the tags as they are stored, so that the two can be compared.
-fn index(tx: &Tx, search_key: i64, title: &str, tags: &[String], description: &str) -> Result<()> {
-    search::index(tx, search_key, title, &serde_json::to_string(tags)?, description)
 }
 
 /// What two fields of a form mean together; `None` when one of them is wrong by itself.

@@ -142,7 +142,6 @@ form! {
 /// A listing as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
-    pub search_key: i64,
     pub id: ListingId,
     pub freelancer_id: UserId,
     pub title: String,

@@ -10,8 +10,8 @@ use crate::users::Card;
 
 use super::model::{Listing, ListingId};
 
-pub(super) const COLUMNS: &str = "s.search_key, s.id, s.freelancer_id, s.title, s.description, s.category, s.price_minor, \
-     s.currency, s.delivery_days, s.tags, s.status, s.listed, s.rating_sum, s.rating_count, s.version, \
+pub(super) const COLUMNS: &str = "s.id, s.freelancer_id, s.title, s.description, s.category, s.price_minor, s.currency, \
+     s.delivery_days, s.tags, s.status, s.listed, s.rating_sum, s.rating_count, s.version, \
      s.archived_at is not null, s.created_at, s.updated_at";
 
 /// What a card is made of, from the freelancer's account `u`.
@@ -19,7 +19,6 @@ pub(super) const CARD_COLUMNS: &str = "u.username, u.role, u.created_at";
 
 pub(super) fn listing(row: &Row) -> Result<Listing> {
     Ok(Listing {
-        search_key: row.next()?,
         id: row.next()?,
         freelancer_id: row.next()?,
         title: row.next()?,

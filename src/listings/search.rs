@@ -2,7 +2,7 @@
 //! what it holds.
 
 use crate::actor::UserId;
-use crate::db::search::{self, Words};
+use crate::db::search::{self, Place, Words};
 use crate::db::{Sql, Tx};
 use crate::error::Result;
 use crate::money::Currency;
@@ -52,12 +52,12 @@ pub struct Found {
     rank: i64,
 }
 
-/// Where a page ended: rank, search key and id of its last row.
-pub type Seen = (i64, i64, ListingId);
+/// Where a page ended: rank and id of its last row.
+pub type Seen = (i64, ListingId);
 
 impl Found {
     pub fn key(&self) -> Seen {
-        (self.rank, self.listing.search_key, self.listing.id)
+        (self.rank, self.listing.id)
     }
 
     pub fn seen(self) -> SeenListing {
@@ -75,21 +75,20 @@ enum Walk {
 
 /// At most `rows` rows after `after`.
 pub fn list(tx: &Tx, search: &Search, after: Option<Seen>, rows: i64) -> Result<Vec<Found>> {
-    let Some(words) = search.words.as_ref().filter(|_| search.sort == Sort::Relevance) else {
-        let words = search.words.as_ref().map(Words::anywhere);
-        return run(tx, search, words, after, rows, |listing| match search.sort {
+    if search.words.is_none() || search.sort != Sort::Relevance {
+        return run(tx, search, Place::Anywhere, after, rows, |listing| match search.sort {
             Sort::Cheapest | Sort::Dearest => listing.price.minor(),
             Sort::Rating => listing.rating.centi(),
             Sort::Newest | Sort::Relevance => 0,
         });
-    };
+    }
     let mut found = Vec::new();
-    for (tier, words) in [(0, words.in_title()), (1, words.beside_title())] {
-        let (reached, _, _) = after.unwrap_or((0, 0, ListingId::from_wire("")));
+    for (tier, place) in [(0, Place::Title), (1, Place::BesideTitle)] {
+        let reached = after.map_or(0, |(tier, _)| tier);
         let left = rows - i64::try_from(found.len()).unwrap_or(rows);
         if tier >= reached && left > 0 {
             let after = after.filter(|_| tier == reached);
-            found.extend(run(tx, search, Some(words), after, left, |_| tier)?);
+            found.extend(run(tx, search, place, after, left, |_| tier)?);
         }
     }
     Ok(found)
@@ -98,21 +97,21 @@ pub fn list(tx: &Tx, search: &Search, after: Option<Seen>, rows: i64) -> Result<
 fn run(
     tx: &Tx,
     search: &Search,
-    words: Option<String>,
+    place: Place,
     after: Option<Seen>,
     rows: i64,
     rank: impl Fn(&Listing) -> i64,
 ) -> Result<Vec<Found>> {
-    statement(search, words, after, rows).all(tx, |row| {
+    statement(tx, search, place, after, rows).all(tx, |row| {
         let (listing, freelancer) = listing_with_card(row)?;
         Ok(Found { rank: rank(&listing), listing, freelancer })
     })
 }
 
-/// One statement, with the words in the index's own notation.
-fn statement(search: &Search, words: Option<String>, after: Option<Seen>, rows: i64) -> Sql {
+/// One statement; if words are looked for, those that hold them in `place`.
+fn statement(tx: &Tx, search: &Search, place: Place, after: Option<Seen>, rows: i64) -> Sql {
     let by_age = matches!(search.sort, Sort::Newest | Sort::Relevance);
-    let walk = match (&words, &search.tag) {
+    let walk = match (&search.words, &search.tag) {
         // In another order than by age the matches are sorted: looking each row of an index up in them takes far longer.
         (Some(_), _) => Walk::Words,
         (None, Some(_)) if by_age => Walk::Tag,
@@ -121,14 +120,15 @@ fn statement(search: &Search, words: Option<String>, after: Option<Seen>, rows: 
     let mut sql = Sql::new("select ");
     sql.push(COLUMNS).push(", ").push(CARD_COLUMNS).push(" from ");
     sql.push(match walk {
-        Walk::Words => search::WALK,
+        Walk::Words => search::walk(tx),
         Walk::Tag => "service_tags t join services s on s.id = t.service_id",
         Walk::Table => "services s",
     });
     sql.push(" left join users u on u.id = s.freelancer_id where ");
     filter(&mut sql, search, after);
-    if let Some(words) = words {
-        sql.push(" and ").push(search::MATCHES).bind(words);
+    if let Some(words) = &search.words {
+        sql.push(" and ");
+        search::holds(tx, &mut sql, words, place);
     }
     match (walk, &search.tag) {
         (Walk::Tag, Some(tag)) => {
@@ -142,7 +142,7 @@ fn statement(search: &Search, words: Option<String>, after: Option<Seen>, rows: 
         }
         _ => {}
     }
-    order(&mut sql, search.sort, walk, after);
+    order(tx, &mut sql, search.sort, walk, after);
     sql.push(" limit ").bind(rows);
     sql
 }
@@ -192,7 +192,7 @@ fn filter(sql: &mut Sql, search: &Search, after: Option<Seen>) {
 }
 
 /// Where the page begins, and the order that makes it so.
-fn order(sql: &mut Sql, sort: Sort, walk: Walk, after: Option<Seen>) {
+fn order(tx: &Tx, sql: &mut Sql, sort: Sort, walk: Walk, after: Option<Seen>) {
     let pair = match sort {
         Sort::Cheapest => Some(("s.price_minor", ">", "asc")),
         Sort::Dearest => Some(("s.price_minor", "<", "desc")),
@@ -200,23 +200,25 @@ fn order(sql: &mut Sql, sort: Sort, walk: Walk, after: Option<Seen>) {
         Sort::Newest | Sort::Relevance => None,
     };
     if let Some((column, beyond, direction)) = pair {
-        if let Some((rank, _, id)) = after {
+        if let Some((rank, id)) = after {
             sql.push(&format!(" and ({column}, s.id) {beyond} (")).bind(rank).push(", ").bind(id).push(")");
         }
         sql.push(&format!(" order by {column} {direction}, s.id {direction}"));
         return;
     }
     let column = match walk {
-        Walk::Words => search::NEWEST,
+        Walk::Words => search::newest(tx),
         Walk::Tag => "t.service_id",
         Walk::Table => "s.id",
     };
-    if let Some((_, search_key, id)) = after {
-        sql.push(&format!(" and {column} < "));
+    if let Some((_, id)) = after {
+        sql.push(" and ");
         match walk {
-            Walk::Words => sql.bind(search_key),
-            Walk::Tag | Walk::Table => sql.bind(id),
-        };
+            Walk::Words => search::older(tx, sql, id),
+            Walk::Tag | Walk::Table => {
+                sql.push(column).push(" < ").bind(id);
+            }
+        }
     }
     sql.push(&format!(" order by {column} desc"));
 }
@@ -257,9 +259,8 @@ mod tests {
     async fn plans(db: &Db, search: Search) -> Vec<String> {
         let plan = move |tx: &Tx| {
             let mut steps = Vec::new();
-            for after in [None, Some((500, 20, ListingId::from_wire("")))] {
-                let words = search.words.as_ref().map(Words::anywhere);
-                let sql = statement(&search, words, after, 21);
+            for after in [None, Some((500, ListingId::from_wire("")))] {
+                let sql = statement(tx, &search, Place::Anywhere, after, 21);
                 let explain = format!("explain query plan {}", sql.text());
                 let page: Vec<String> = tx.all(&explain, &sql.params(), |row| {
                     let (_, _, _, step): (i64, i64, i64, String) =
@@ -335,7 +336,7 @@ mod tests {
                 assert!(format!("{walked} ").contains(index), "{shape} walks: {plan}");
                 assert!(!plan.contains("TEMP B-TREE"), "{shape} sorts: {plan}");
             }
-            let starts = ["id<?", "id)<(?", "id)>(?", ":M3<"];
+            let starts = ["id<?", "id)<(?", "id)>(?", ":M2<"];
             assert!(
                 starts.iter().any(|start| plans[1].contains(start)),
                 "{shape} reads from the start: {}",

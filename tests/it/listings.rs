@@ -493,7 +493,7 @@ async fn what_a_query_punctuates_means_nothing() {
         ("100%25", 1),
         ("lodz", 0),
         ("%C5%82%C3%B3d%C5%BA", 1),
-        ("STRASSE", 0),
+        ("STRASSE", 1),
         ("stra%C3%9Fe", 1),
         ("%25", 0),
         ("_", 0),
@@ -593,15 +593,14 @@ async fn the_index_follows_every_change() {
     let seller = app.seller().await;
     let listing = app.listing(&seller).await;
     let path = path_of(&listing);
-    let differing = || async { app.app.db().read(guildhall::db::search::differing).await.unwrap() };
     assert_eq!(titles(&app, "?q=coin+branding+drafts", None).await.len(), 1);
     app.put(&path, &seller, json!({ "title": "A stamp", "tags": ["seal \"x\""] })).await.expect(200);
-    assert_eq!(differing().await, Vec::<i64>::new());
+    assert_eq!(app.search_differences().await, Vec::<String>::new());
     assert_eq!(titles(&app, "?q=coin", None).await.len(), 0);
     assert_eq!(titles(&app, "?tag=logo", None).await.len(), 0);
     assert_eq!(titles(&app, "?q=stamp+seal", None).await, ["A stamp"]);
     app.delete(&path, &seller).await.expect(204);
-    assert_eq!(differing().await, Vec::<i64>::new());
+    assert_eq!(app.search_differences().await, Vec::<String>::new());
     assert_eq!(titles(&app, "?q=stamp", None).await.len(), 0);
     assert_eq!(titles(&app, "", None).await.len(), 0);
 }

@@ -17,6 +17,7 @@ mod payments;
 mod profiles;
 mod races;
 mod reviews;
+mod search;
 mod tidy;
 mod users;
 mod verify;

@@ -1,5 +1,6 @@
 //! What the people of the tests offer.
 
+use guildhall::db::{Tx, search};
 use serde_json::{Value, json};
 
 use super::{Person, TestApp};
@@ -20,6 +21,19 @@ impl TestApp {
             body[name] = value.clone();
         }
         self.post("/services", seller, body).await.expect(201).json()
+    }
+
+    /// Where the search index and the listings do not agree.
+    pub async fn search_differences(&self) -> Vec<String> {
+        let look = |tx: &Tx| {
+            let mut found = Vec::new();
+            search::differing(tx, |witness| {
+                found.push(witness);
+                true
+            })?;
+            Ok(found)
+        };
+        self.app.db().read(look).await.unwrap()
     }
 }
 
