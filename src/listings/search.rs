@@ -228,7 +228,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::db::{Db, Place, Wiring};
+    use crate::db::{self, Db, Wiring};
     use crate::time::Clock;
 
     fn everything(sort: Sort) -> Search {
@@ -277,8 +277,9 @@ mod tests {
     #[tokio::test]
     async fn each_list_walks_the_index_of_its_order() {
         let dir = tempfile::tempdir().expect("a directory");
-        let db = Db::open(&Place::File(dir.path().join("db")), Arc::new(Clock::default()), Wiring::default())
-            .expect("opens");
+        let db =
+            Db::open(&db::Place::File(dir.path().join("db")), Arc::new(Clock::default()), Wiring::default())
+                .expect("opens");
         db.migrate().await.expect("migrates");
         let me = Some(UserId::from_wire("018f0000-0000-7000-8000-000000000001"));
         let words = Words::parse("logo");
@@ -349,8 +350,9 @@ mod tests {
     async fn every_text_is_a_query_that_runs() {
         use proptest::strategy::{Strategy, ValueTree};
         let dir = tempfile::tempdir().expect("a directory");
-        let db = Db::open(&Place::File(dir.path().join("db")), Arc::new(Clock::default()), Wiring::default())
-            .expect("opens");
+        let db =
+            Db::open(&db::Place::File(dir.path().join("db")), Arc::new(Clock::default()), Wiring::default())
+                .expect("opens");
         db.migrate().await.expect("migrates");
         let mut runner = proptest::test_runner::TestRunner::default();
         let texts = proptest::string::string_regex("(\\PC|[\"'*:^()+%_ -]|AND|OR|NOT|NEAR|title){1,24}")
