@@ -74,3 +74,11 @@ fn restore_touches_neither_a_database_nor_takes_what_is_none() {
         assert!(!program.dir().join("fresh/guildhall.db").exists(), "{file}");
     }
 }
+
+#[test]
+fn doctor_knows_who_uses_the_data_directory() {
+    let program = Program::embedded();
+    let server = program.serve(&[]);
+    let beside = program.run(&["doctor", "--listen", &server.address]).expect(0);
+    assert!(beside.stdout.contains("ok    a guildhall uses the data directory"), "{}", beside.stdout);
+}
