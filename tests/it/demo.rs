@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use guildhall::app::App;
-use guildhall::config::Config;
 use guildhall::users::passwords::Cost;
 use guildhall::{demo, params, verify};
 
-async fn empty(dir: &tempfile::TempDir) -> App {
-    let (config, parts) = demo::setting(Config { data_dir: dir.path().to_owned(), ..Config::default() });
+use crate::support::Home;
+
+async fn empty(home: &Home) -> App {
+    let (config, parts) = demo::setting(home.config());
     let parts = guildhall::app::Parts { password_cost: Cost::CHEAP, ..parts };
     let app = App::open(config, parts).unwrap();
     app.db().migrate().await.unwrap();
@@ -17,8 +18,8 @@ async fn empty(dir: &tempfile::TempDir) -> App {
 
 #[tokio::test]
 async fn the_demo_has_orders_in_every_state_and_keeps_every_promise() {
-    let dir = tempfile::tempdir().unwrap();
-    let app = empty(&dir).await;
+    let home = Home::new();
+    let app = empty(&home).await;
     let made = demo::run(&app, 1, 7, |done, all| assert!(done <= all)).await.unwrap();
     assert_eq!(made.orders, 500);
     let states: BTreeMap<String, i64> = app
@@ -46,8 +47,8 @@ async fn the_demo_has_orders_in_every_state_and_keeps_every_promise() {
 
 #[tokio::test]
 async fn the_demo_refuses_a_database_with_people_in_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let app = empty(&dir).await;
+    let home = Home::new();
+    let app = empty(&home).await;
     app.db()
         .write(|tx| {
             tx.execute(

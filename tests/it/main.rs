@@ -9,6 +9,7 @@ mod bad_input;
 mod cli;
 mod demo;
 mod edge;
+mod embedded;
 mod listings;
 mod notifications;
 mod openapi;

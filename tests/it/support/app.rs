@@ -17,13 +17,13 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::{Person, Reply};
+use super::{Home, Person, Reply};
 
 /// Answers requests like the program, and refuses to be dropped while something is left to do.
 pub struct TestApp {
     pub app: App,
     router: Router,
-    _dir: tempfile::TempDir,
+    _home: Home,
 }
 
 impl TestApp {
@@ -38,17 +38,12 @@ impl TestApp {
 
     /// With other parts, a provider for instance.
     pub async fn made_of(parts: Parts, configure: impl FnOnce(&mut Config)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = Config {
-            data_dir: dir.path().to_owned(),
-            rate_limit: false,
-            test_clock: true,
-            ..Config::default()
-        };
+        let home = Home::new();
+        let mut config = Config { rate_limit: false, test_clock: true, ..home.config() };
         configure(&mut config);
         let app = App::open(config, parts).unwrap();
         app.db().migrate().await.unwrap();
-        Self { router: router(app.clone(), app::operations()), app, _dir: dir }
+        Self { router: router(app.clone(), app::operations()), app, _home: home }
     }
 
     /// A request, by `person` or by nobody.

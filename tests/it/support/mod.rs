@@ -3,6 +3,7 @@
 mod app;
 mod cast;
 mod finished;
+mod home;
 mod listings;
 mod orders;
 mod payments;
@@ -13,6 +14,7 @@ mod users;
 
 pub use app::TestApp;
 pub use cast::{PASSWORD, Person};
+pub use home::Home;
 pub use listings::path_of;
 pub use orders::{Cast, order_path};
 pub use payments::{Trouble, Troubles};

@@ -7,11 +7,11 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde_json::Value;
 
-use super::PASSWORD;
+use super::{Home, PASSWORD};
 
 /// Where the program runs; its data directory is the default one below it.
 pub struct Program {
-    dir: tempfile::TempDir,
+    home: Home,
 }
 
 /// How a command ended.
@@ -23,14 +23,19 @@ pub struct Ended {
 
 impl Program {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { home: Home::empty() }
+    }
+
+    /// On the embedded database, whichever the others are on.
+    pub fn embedded() -> Self {
+        Self { home: Home::embedded() }
     }
 
     pub fn dir(&self) -> &Path {
-        self.dir.path()
+        self.home.dir()
     }
 
-    /// The program with these arguments and none of the surrounding settings.
+    /// The program with these arguments and none of the surrounding settings, but for its database.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
         for (name, _) in std::env::vars_os() {
@@ -38,6 +43,10 @@ impl Program {
             if text.starts_with("GUILDHALL_") || text == "RUST_LOG" {
                 command.env_remove(&name);
             }
+        }
+        if let Some(url) = self.home.database_url() {
+            command.env("GUILDHALL_DATABASE_URL", url).env("GUILDHALL_ALLOW_UNSAFE_DATABASE", "true");
+            command.env("GUILDHALL_DATABASE_CONNECTIONS", "4");
         }
         command.args(arguments).current_dir(self.dir());
         command

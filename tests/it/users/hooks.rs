@@ -1,10 +1,9 @@
 //! The services above stand in the way of a change, or follow it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use guildhall::actor::{Actor, SessionId};
-use guildhall::db::{Db, Place, Tx, Wiring};
+use guildhall::db::{Db, Tx, Wiring};
 use guildhall::error::{Error, Result};
 use guildhall::events::{self, Subscribers};
 use guildhall::form::Unchecked;
@@ -14,6 +13,8 @@ use guildhall::users::{Account, Blocker, Hooks, Role, UserId};
 use guildhall::version::Expected;
 use serde_json::{Value, json};
 
+use crate::support::Home;
+
 fn blocked_by(kind: &'static str) -> Result<Vec<Blocker>> {
     Ok(vec![Blocker { kind, id: "1".to_owned(), hint: "finish it".to_owned() }])
 }
@@ -22,9 +23,9 @@ fn note(tx: &Tx, kind: &'static str, id: UserId) -> Result<()> {
     events::append(tx, &Actor::System, kind, id, json!({})).map(|_| ())
 }
 
-async fn database(file: &Path, hooks: Hooks) -> Db {
+async fn database(home: &Home, hooks: Hooks) -> Db {
     let wiring = Wiring::default().with(Subscribers(vec![])).with(hooks);
-    let db = Db::open(&Place::File(file.join("guildhall.db")), Arc::new(Clock::default()), wiring).unwrap();
+    let db = Db::open(&home.config().place(), Arc::new(Clock::default()), wiring).unwrap();
     db.migrate().await.unwrap();
     db
 }
@@ -48,13 +49,13 @@ fn refusal(error: Error) -> (&'static str, Value) {
 
 #[tokio::test]
 async fn a_side_that_is_still_needed_cannot_be_given_up() {
-    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let hooks = Hooks {
         buying: vec![|_, _| blocked_by("order")],
         selling: vec![|_, _| blocked_by("service")],
         ..Hooks::default()
     };
-    let db = database(dir.path(), hooks).await;
+    let db = database(&home, hooks).await;
     let (person, actor) = account(&db, "person", Role::Both).await;
     let to = async |role: &'static str| {
         let input = Unchecked::from(json!({ "role": role }));
@@ -70,13 +71,13 @@ async fn a_side_that_is_still_needed_cannot_be_given_up() {
 
 #[tokio::test]
 async fn open_business_keeps_an_account_from_being_deleted() {
-    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let hooks = Hooks {
         deletion_blockers: vec![|_, _| blocked_by("order"), |_, _| blocked_by("money")],
         deleted: vec![|_, _| panic!("nothing was deleted")],
         ..Hooks::default()
     };
-    let db = database(dir.path(), hooks).await;
+    let db = database(&home, hooks).await;
     let (person, actor) = account(&db, "person", Role::Buyer).await;
     let closed = db.write(move |tx| commands::close(tx, &actor, person.id, &Expected::any())).await;
     let (code, members) = refusal(closed.unwrap_err());
@@ -86,7 +87,7 @@ async fn open_business_keeps_an_account_from_being_deleted() {
 
 #[tokio::test]
 async fn the_services_above_follow_what_happens_to_an_account() {
-    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let hooks = Hooks {
         deleted: vec![|tx, id| note(tx, "followed_deletion", id)],
         suspended: vec![|tx, id, suspended| {
@@ -94,7 +95,7 @@ async fn the_services_above_follow_what_happens_to_an_account() {
         }],
         ..Hooks::default()
     };
-    let db = database(dir.path(), hooks).await;
+    let db = database(&home, hooks).await;
     let (person, actor) = account(&db, "person", Role::Buyer).await;
     let (_, admin) = account(&db, "keeper", Role::Admin).await;
     let id = person.id;
