@@ -48,13 +48,16 @@ create table service_tags (
 );
 create index service_tags_service_id on service_tags (service_id);
 
--- The words of each listing that is not archived.
+-- The folded words of each listing that is not archived, those of its title once more behind a ^: the program decides what
+-- a word is.
 create table service_search (
     service_id uuid primary key not null references services (id),
     words tsvector not null
 );
 -- Listings are looked for far more often than they are written: no list of pending words that every search would read.
 create index service_search_words on service_search using gin (words) with (fastupdate = off);
+-- With the usual 100 the rare words are not known, and looking for one may read every listing in the order of the answer.
+alter table service_search alter column words set statistics 1000;
 
 comment on table services is 'What freelancers offer: listings. Archived ones stay for the orders and reviews that name them';
 comment on column services.id is 'UUIDv7: begins with the time of its creation';

@@ -14,7 +14,7 @@ pub use words::Words;
 
 /// Where the words of a query must occur, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Within {
     Anywhere,
     Title,
     /// Anywhere, but not all of them in the title.
@@ -47,8 +47,8 @@ pub fn older<K>(tx: &Tx, sql: &mut Sql, listing: Id<K>) {
 }
 
 /// Appends the condition of [`walk`] that a listing holds `words` in that place.
-pub fn holds(tx: &Tx, sql: &mut Sql, words: &Words, place: Place) {
-    of_engine!(tx, holds)(sql, words, place);
+pub fn holds(tx: &Tx, sql: &mut Sql, words: &Words, within: Within) {
+    of_engine!(tx, holds)(sql, words, within);
 }
 
 /// Puts a listing's words into the index, in the transaction that writes the listing.

@@ -2,7 +2,7 @@
 //! what it holds.
 
 use crate::actor::UserId;
-use crate::db::search::{self, Place, Words};
+use crate::db::search::{self, Within, Words};
 use crate::db::{Sql, Tx};
 use crate::error::Result;
 use crate::money::Currency;
@@ -76,19 +76,19 @@ enum Walk {
 /// At most `rows` rows after `after`.
 pub fn list(tx: &Tx, search: &Search, after: Option<Seen>, rows: i64) -> Result<Vec<Found>> {
     if search.words.is_none() || search.sort != Sort::Relevance {
-        return run(tx, search, Place::Anywhere, after, rows, |listing| match search.sort {
+        return run(tx, search, Within::Anywhere, after, rows, |listing| match search.sort {
             Sort::Cheapest | Sort::Dearest => listing.price.minor(),
             Sort::Rating => listing.rating.centi(),
             Sort::Newest | Sort::Relevance => 0,
         });
     }
     let mut found = Vec::new();
-    for (tier, place) in [(0, Place::Title), (1, Place::BesideTitle)] {
+    for (tier, within) in [(0, Within::Title), (1, Within::BesideTitle)] {
         let reached = after.map_or(0, |(tier, _)| tier);
         let left = rows - i64::try_from(found.len()).unwrap_or(rows);
         if tier >= reached && left > 0 {
             let after = after.filter(|_| tier == reached);
-            found.extend(run(tx, search, place, after, left, |_| tier)?);
+            found.extend(run(tx, search, within, after, left, |_| tier)?);
         }
     }
     Ok(found)
@@ -97,19 +97,19 @@ pub fn list(tx: &Tx, search: &Search, after: Option<Seen>, rows: i64) -> Result<
 fn run(
     tx: &Tx,
     search: &Search,
-    place: Place,
+    within: Within,
     after: Option<Seen>,
     rows: i64,
     rank: impl Fn(&Listing) -> i64,
 ) -> Result<Vec<Found>> {
-    statement(tx, search, place, after, rows).all(tx, |row| {
+    statement(tx, search, within, after, rows).all(tx, |row| {
         let (listing, freelancer) = listing_with_card(row)?;
         Ok(Found { rank: rank(&listing), listing, freelancer })
     })
 }
 
-/// One statement; if words are looked for, those that hold them in `place`.
-fn statement(tx: &Tx, search: &Search, place: Place, after: Option<Seen>, rows: i64) -> Sql {
+/// One statement; if words are looked for, those that hold them in that place.
+fn statement(tx: &Tx, search: &Search, within: Within, after: Option<Seen>, rows: i64) -> Sql {
     let by_age = matches!(search.sort, Sort::Newest | Sort::Relevance);
     let walk = match (&search.words, &search.tag) {
         // In another order than by age the matches are sorted: looking each row of an index up in them takes far longer.
@@ -128,7 +128,7 @@ fn statement(tx: &Tx, search: &Search, place: Place, after: Option<Seen>, rows: 
     filter(&mut sql, search, after);
     if let Some(words) = &search.words {
         sql.push(" and ");
-        search::holds(tx, &mut sql, words, place);
+        search::holds(tx, &mut sql, words, within);
     }
     match (walk, &search.tag) {
         (Walk::Tag, Some(tag)) => {
@@ -260,7 +260,7 @@ mod tests {
         let plan = move |tx: &Tx| {
             let mut steps = Vec::new();
             for after in [None, Some((500, ListingId::from_wire("")))] {
-                let sql = statement(tx, &search, Place::Anywhere, after, 21);
+                let sql = statement(tx, &search, Within::Anywhere, after, 21);
                 let explain = format!("explain query plan {}", sql.text());
                 let page: Vec<String> = tx.all(&explain, &sql.params(), |row| {
                     let (_, _, _, step): (i64, i64, i64, String) =

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::db::search::{Entry, Place, Words};
+use crate::db::search::{Entry, Within, Words};
 use crate::db::{Sql, Tx};
 use crate::error::Result;
 use crate::id::Id;
@@ -19,12 +19,12 @@ pub fn older(sql: &mut Sql, listing: Id<()>) {
     sql.push("s.id < ").bind(listing);
 }
 
-pub fn holds(sql: &mut Sql, words: &Words, place: Place) {
+pub fn holds(sql: &mut Sql, words: &Words, within: Within) {
     let all = |mark: &str| words.iter().map(|word| format!("'{mark}{word}'")).collect::<Vec<_>>().join(" & ");
-    let query = match place {
-        Place::Anywhere => all(""),
-        Place::Title => all("^"),
-        Place::BesideTitle => format!("{} & !({})", all(""), all("^")),
+    let query = match within {
+        Within::Anywhere => all(""),
+        Within::Title => all("^"),
+        Within::BesideTitle => format!("{} & !({})", all(""), all("^")),
     };
     sql.push("f.words @@ cast(cast(").bind(query).push(" as text) as tsquery)");
 }

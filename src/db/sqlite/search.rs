@@ -1,7 +1,7 @@
 //! Full text with FTS5: a row of folded words for each listing, under the listing's `search_key`. The tokenizer only has
 //! to split at spaces.
 
-use crate::db::search::{Entry, Place, Words};
+use crate::db::search::{Entry, Within, Words};
 use crate::db::{Sql, Tx};
 use crate::error::Result;
 use crate::id::Id;
@@ -17,12 +17,12 @@ pub fn older(sql: &mut Sql, listing: Id<()>) {
     sql.push("f.rowid < (select search_key from services where id = ").bind(listing).push(")");
 }
 
-pub fn holds(sql: &mut Sql, words: &Words, place: Place) {
+pub fn holds(sql: &mut Sql, words: &Words, within: Within) {
     let all = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" AND ");
-    sql.push("service_search match ").bind(match place {
-        Place::Anywhere => all,
-        Place::Title => format!("title : ({all})"),
-        Place::BesideTitle => format!("({all}) NOT title : ({all})"),
+    sql.push("service_search match ").bind(match within {
+        Within::Anywhere => all,
+        Within::Title => format!("title : ({all})"),
+        Within::BesideTitle => format!("({all}) NOT title : ({all})"),
     });
 }
 
