@@ -111,13 +111,13 @@ fn bad_bodies(row: &Row, operation: &Operation) -> Vec<(String, String)> {
 /// How many rows there are and what their versions add up to: anything that was changed shows.
 async fn state(app: &TestApp) -> Vec<i64> {
     const COUNTED: &[&str] = &[
-        "select count(*) + coalesce(sum(version), 0) from users",
-        "select count(*) + coalesce(sum(version), 0) from profiles",
-        "select count(*) + coalesce(sum(version), 0) from services",
-        "select count(*) + coalesce(sum(version), 0) from orders",
-        "select count(*) + coalesce(sum(version), 0) from payments",
-        "select count(*) + coalesce(sum(amount_minor), 0) from refunds",
-        "select count(*) + coalesce(sum(read), 0) from notifications",
+        "select cast(count(*) + coalesce(sum(version), 0) as bigint) from users",
+        "select cast(count(*) + coalesce(sum(version), 0) as bigint) from profiles",
+        "select cast(count(*) + coalesce(sum(version), 0) as bigint) from services",
+        "select cast(count(*) + coalesce(sum(version), 0) as bigint) from orders",
+        "select cast(count(*) + coalesce(sum(version), 0) as bigint) from payments",
+        "select cast(count(*) + coalesce(sum(amount_minor), 0) as bigint) from refunds",
+        "select count(*) + count(*) filter (where read) from notifications",
         "select count(*) from reviews",
         "select count(*) from events",
         "select count(*) from sessions",

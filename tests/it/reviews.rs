@@ -146,8 +146,8 @@ async fn sums(app: &TestApp, listing: &Value, seller: &Person) -> [(i64, i64); 4
     app.write(move |tx| {
         let pair = |sql: &str, id: &dyn guildhall::db::Param| tx.one(sql, &[id], |row| Ok((row.next()?, row.next()?)));
         Ok([
-            pair("select coalesce(sum(rating), 0), count(*) from reviews where service_id = $1 and hidden_at is null", &service)?,
-            pair("select sum(rating * count), sum(count) from rating_tallies where subject_id = $1", &service)?,
+            pair("select cast(coalesce(sum(rating), 0) as bigint), count(*) from reviews where service_id = $1 and hidden_at is null", &service)?,
+            pair("select cast(sum(rating * count) as bigint), cast(sum(count) as bigint) from rating_tallies where subject_id = $1", &service)?,
             pair("select rating_sum, rating_count from services where id = $1", &service)?,
             pair("select rating_sum, rating_count from freelancer_stats where user_id = $1", &freelancer)?,
         ])

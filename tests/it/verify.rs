@@ -1,11 +1,9 @@
 //! `guildhall verify` finds nothing in a lived-in database, and each broken promise where it was broken.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use guildhall::db::{Db, Place, Wiring};
+use guildhall::db::{Db, Wiring};
 use guildhall::orders::Status;
-use guildhall::time::Clock;
 use guildhall::verify;
 use serde_json::json;
 
@@ -44,26 +42,26 @@ const DAMAGES: &[(&str, &str)] = &[
     (
         "1",
         "update ledger_lines set amount_minor = amount_minor - 1
-         where account = 'provider' and journal_id = (select min(journal_id) from ledger_lines)",
+         where account = 'provider' and journal_id = (select journal_id from ledger_lines order by journal_id limit 1)",
     ),
-    ("1", "insert into ledger_journals (id, at, order_id, kind, cause_id) select zeroblob(16), 0, id, 'charge', x'02' from orders limit 1"),
+    ("1", "insert into ledger_journals (id, at, order_id, kind, cause_id) select {id}, {time}, id, 'charge', {id} from orders limit 1"),
     (
         "2",
         "insert into ledger_journals (id, at, order_id, kind, cause_id)
-             select zeroblob(16), 0, id, 'payout', x'02' from orders where status = 'completed' limit 1;
+             select {id}, {time}, id, 'payout', {id} from orders where status = 'completed' limit 1;
          insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             select zeroblob(16), 1, min(account), -100000000, 'USD' from ledger_lines where account like 'payable:%';
+             select {id}, 1, min(account), -100000000, 'USD' from ledger_lines where account like 'payable:%';
          insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             values (zeroblob(16), 2, 'provider', 100000000, 'USD')",
+             values ({id}, 2, 'provider', 100000000, 'USD')",
     ),
     (
         "3",
         "insert into ledger_journals (id, at, order_id, kind, cause_id)
-             select zeroblob(16), 0, id, 'release', x'02' from orders where status = 'active';
+             select {id}, {time}, id, 'release', {id} from orders where status = 'active';
          insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             select zeroblob(16), 1, l.account, -1, 'USD' from ledger_lines l join ledger_journals j on j.id = l.journal_id
+             select {id}, 1, l.account, -1, 'USD' from ledger_lines l join ledger_journals j on j.id = l.journal_id
                  join orders o on o.id = j.order_id where o.status = 'active' and l.account like 'escrow:%';
-         insert into ledger_lines (journal_id, line, account, amount_minor, currency) values (zeroblob(16), 2, 'fees', 1, 'USD')",
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency) values ({id}, 2, 'fees', 1, 'USD')",
     ),
     ("3", "update payments set refunded_minor = 1 where order_id in (select id from orders where status = 'active')"),
     ("3", "update refunds set status = 'failed'"),
@@ -74,19 +72,19 @@ const DAMAGES: &[(&str, &str)] = &[
            update transactions set user_id = (select p.freelancer_id from payments p limit 1)
            where type = 'charge' and order_id in (select id from orders where status = 'disputed')"),
     ("5", "update orders set status = 'delivered' where status = 'active'"),
-    ("5", "update events set body = json_set(body, '$.from', 'pending') where kind = 'order_delivered'"),
-    ("5", "update events set subject_id = zeroblob(16) where kind = 'order_disputed'"),
+    ("5", "update events set body = {from_pending} where kind = 'order_delivered'"),
+    ("5", "update events set subject_id = {id} where kind = 'order_disputed'"),
     ("6", "update services set rating_sum = rating_sum + 1"),
     ("6", "update services set rating_centi = 434"),
     ("6", "update freelancer_stats set completed_orders = completed_orders + 1"),
     ("6", "delete from rating_tallies where rating = 4"),
     ("6", "update reviews set order_id = (select id from orders where status = 'cancelled' limit 1) where rating = 5"),
-    ("7", "delete from notifications where event_id = (select max(event_id) from notifications)"),
+    ("7", "delete from notifications where event_id = (select event_id from notifications where event_id is not null order by event_id desc limit 1)"),
     (
         "7",
         "drop index notifications_event_id_user_id;
          insert into notifications (id, user_id, type, message, event_id, created_at)
-             select zeroblob(16), user_id, type, message, event_id, created_at from notifications where event_id is not null limit 1",
+             select {id}, user_id, type, message, event_id, created_at from notifications where event_id is not null limit 1",
     ),
     ("8", "update users set username_folded = 'nobody' where username = 'buyer'"),
     ("8", "update users set email_folded = 'nobody@example.com' where username = 'buyer'"),
@@ -94,35 +92,26 @@ const DAMAGES: &[(&str, &str)] = &[
     ("9", "delete from service_search"),
     ("9", "delete from service_tags where tag_folded = 'logo'"),
     ("9", "update services set listed = false"),
-    ("9", "insert into known_addresses (user_id, address_hash, seen_at) values (zeroblob(16), x'02', 0)"),
+    ("9", "insert into known_addresses (user_id, address_hash, seen_at) values ({id}, {bytes}, {time})"),
 ];
 
 #[tokio::test]
 async fn each_broken_promise_is_found_where_it_was_broken() {
     let app = lived_in().await;
-    let dir = tempfile::tempdir().unwrap();
+    let whole = app.home.copy();
     let mut surprises = Vec::new();
-    let whole = dir.path().join("whole.db");
-    app.app.db().backup(&whole, |_, _| ()).unwrap();
-    for (nth, (number, damage)) in DAMAGES.iter().enumerate() {
-        let copy = dir.path().join(format!("{nth}.db"));
-        std::fs::copy(&whole, &copy).unwrap();
-        let found = found_after(damage, &copy, app.app.db().clock()).await;
+    for (number, damage) in DAMAGES {
+        let broken = whole.copy();
+        broken.damage(damage);
+        let clock = Arc::clone(app.app.db().clock());
+        let db = Db::open(&broken.config().place(), clock, Wiring::default()).unwrap();
+        let found = verify::run(&db).await.unwrap();
         let exactly = found.iter().all(|violation| violation.invariant.starts_with(number));
         if found.is_empty() || !exactly {
             surprises.push(format!("{damage}\n{}", verify::report(&found)));
         }
     }
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
-}
-
-async fn found_after(damage: &str, file: &Path, clock: &Arc<Clock>) -> Vec<verify::Violation> {
-    let connection = rusqlite::Connection::open(file).unwrap();
-    connection.pragma_update(None, "foreign_keys", false).unwrap();
-    connection.execute_batch(damage).unwrap_or_else(|error| panic!("{error}: {damage}"));
-    connection.close().unwrap();
-    let db = Db::open(&Place::File(file.to_owned()), Arc::clone(clock), Wiring::default()).unwrap();
-    verify::run(&db).await.unwrap()
 }
 
 #[tokio::test]

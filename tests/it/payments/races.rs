@@ -99,7 +99,7 @@ async fn paying_while_cancelling_never_loses_money() {
 }
 
 async fn escrows(app: &TestApp) -> i64 {
-    let sum = "select coalesce(sum(amount_minor), 0) from ledger_lines where account like 'escrow:%'";
+    let sum = "select cast(coalesce(sum(amount_minor), 0) as bigint) from ledger_lines where account like 'escrow:%'";
     app.app.db().read(move |tx| tx.one(sum, guildhall::params![], |row| row.next())).await.unwrap()
 }
 

@@ -23,7 +23,7 @@ use super::{Home, Person, Reply};
 pub struct TestApp {
     pub app: App,
     router: Router,
-    _home: Home,
+    pub home: Home,
 }
 
 impl TestApp {
@@ -43,7 +43,7 @@ impl TestApp {
         configure(&mut config);
         let app = App::open(config, parts).unwrap();
         app.db().migrate().await.unwrap();
-        Self { router: router(app.clone(), app::operations()), app, _home: home }
+        Self { router: router(app.clone(), app::operations()), app, home }
     }
 
     /// A request, by `person` or by nobody.

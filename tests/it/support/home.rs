@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use guildhall::config::Config;
-use guildhall::db::ServerUrl;
+use guildhall::db::{ServerUrl, restore};
 use url::Url;
 
 /// Made by `scripts/postgres template`.
@@ -45,6 +45,40 @@ impl Home {
         self.database.as_ref().map(|database| database.url.as_str())
     }
 
+    /// Another home with what is in the database now. Whoever uses a database on a server is cut off.
+    pub fn copy(&self) -> Self {
+        match &self.database {
+            Some(database) => Self::with(Some(database.copy())),
+            None => {
+                let copy = Self::embedded();
+                restore(&self.config().database_file(), &copy.config().database_file(), |_, _| ()).unwrap();
+                copy
+            }
+        }
+    }
+
+    /// Runs statements behind the program's back, and past foreign keys. `{id}`, `{time}` and `{bytes}` in them become a
+    /// value of that type that means nothing, `{from_pending}` the body of an event that came from `pending`.
+    pub fn damage(&self, statements: &str) {
+        let values = match self.database {
+            Some(_) => ON_SERVER,
+            None => EMBEDDED,
+        };
+        let statements =
+            values.iter().fold(statements.to_owned(), |text, (name, value)| text.replace(name, value));
+        match &self.database {
+            Some(database) => {
+                ask(&database.url, format!("set session_replication_role = replica; {statements}")).unwrap();
+            }
+            None => {
+                let connection = rusqlite::Connection::open(self.config().database_file()).unwrap();
+                connection.pragma_update(None, "foreign_keys", false).unwrap();
+                connection.execute_batch(&statements).unwrap_or_else(|error| panic!("{error}: {statements}"));
+                connection.close().unwrap();
+            }
+        }
+    }
+
     /// The default settings, at home here.
     pub fn config(&self) -> Config {
         Config {
@@ -56,6 +90,20 @@ impl Home {
         }
     }
 }
+
+/// What stands for the values in [`Home::damage`], in each dialect.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("{id}", "zeroblob(16)"),
+    ("{time}", "0"),
+    ("{bytes}", "x'02'"),
+    ("{from_pending}", "json_set(body, '$.from', 'pending')"),
+];
+const ON_SERVER: &[(&str, &str)] = &[
+    ("{id}", "cast('00000000-0000-0000-0000-000000000000' as uuid)"),
+    ("{time}", "to_timestamp(0)"),
+    ("{bytes}", "cast('\\x02' as bytea)"),
+    ("{from_pending}", "jsonb_set(body, '{from}', '\"pending\"')"),
+];
 
 /// The server that the tests are to use.
 fn server() -> Option<Url> {
@@ -77,6 +125,18 @@ impl Database {
         let mut url = server.clone();
         url.set_path(&name);
         Self { server, name, url }
+    }
+
+    fn copy(&self) -> Self {
+        let on_server = |statement: String| ask(&self.server, statement).unwrap();
+        on_server(format!("alter database {} with allow_connections false", self.name));
+        on_server(format!(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{}'",
+            self.name
+        ));
+        let copy = Self::make(self.server.clone(), &self.name);
+        on_server(format!("alter database {} with allow_connections true", self.name));
+        copy
     }
 }
 

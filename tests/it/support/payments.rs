@@ -78,7 +78,8 @@ impl TestApp {
     /// A balance of the ledger, in minor units.
     pub async fn balance(&self, account: &str) -> i64 {
         let account = account.to_owned();
-        let sum = "select coalesce(sum(amount_minor), 0) from ledger_lines where account = $1";
+        let sum =
+            "select cast(coalesce(sum(amount_minor), 0) as bigint) from ledger_lines where account = $1";
         self.number(sum, account).await
     }
 
@@ -95,7 +96,7 @@ impl TestApp {
     /// What the provider's own books say was given back, in minor units.
     pub async fn given_back(&self) -> i64 {
         self.number(
-            "select coalesce(sum(amount_minor), 0) from sandbox_refunds where id <> $1",
+            "select cast(coalesce(sum(amount_minor), 0) as bigint) from sandbox_refunds where id <> $1",
             String::new(),
         )
         .await
@@ -128,7 +129,7 @@ impl TestApp {
 const RULES: &[(&str, &str)] = &[
     (
         "a journal does not sum to zero",
-        "select hex(journal_id) from ledger_lines group by journal_id, currency having sum(amount_minor) <> 0",
+        "select journal_id from ledger_lines group by journal_id, currency having sum(amount_minor) <> 0",
     ),
     (
         "somebody's money is below zero",
@@ -137,50 +138,50 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "an order was charged more than once",
-        "select hex(order_id) from ledger_journals where kind = 'charge' group by order_id having count(*) > 1",
+        "select order_id from ledger_journals where kind = 'charge' group by order_id having count(*) > 1",
     ),
     (
         "a payment's refunds do not sum to what it says",
-        "select hex(id) from payments p where refunded_minor <>
+        "select id from payments p where refunded_minor <>
          (select coalesce(sum(amount_minor), 0) from refunds where payment_id = p.id and status <> 'failed')",
     ),
     (
         "the parts do not sum to the whole",
-        "select hex(p.id) from payments p where status = 'success' and amount_minor <> refunded_minor
+        "select p.id from payments p where status = 'success' and amount_minor <> refunded_minor
          + (select coalesce(sum(l.amount_minor), 0) from ledger_journals j join ledger_lines l on l.journal_id = j.id
             where j.order_id = p.order_id and (l.account like 'escrow:%' or l.account like 'payable:%' or l.account = 'fees'))",
     ),
     (
         "a closed order holds money",
-        "select hex(o.id) from orders o join ledger_journals j on j.order_id = o.id
+        "select o.id from orders o join ledger_journals j on j.order_id = o.id
          join ledger_lines l on l.journal_id = j.id
          where o.status in ('completed', 'cancelled') and l.account like 'escrow:%'
          group by o.id having sum(l.amount_minor) <> 0",
     ),
     (
         "a cancelled order kept its buyer's money",
-        "select hex(o.id) from orders o join payments p on p.order_id = o.id
+        "select o.id from orders o join payments p on p.order_id = o.id
          where o.status = 'cancelled' and p.status = 'success' and p.refunded_minor <> p.amount_minor",
     ),
     (
         "an order that was begun is not paid",
-        "select hex(o.id) from orders o where o.status not in ('pending', 'cancelled')
+        "select o.id from orders o where o.status not in ('pending', 'cancelled')
          and (select count(*) from payments p where p.order_id = o.id and p.status = 'success'
               and p.amount_minor = o.amount_minor and p.currency = o.currency) <> 1",
     ),
     (
         "what is reserved is not what is on its way back",
-        "select hex(o.id) from orders o where
+        "select o.id from orders o where
          (select coalesce(sum(l.amount_minor), 0) from ledger_journals j join ledger_lines l on l.journal_id = j.id
           where j.order_id = o.id and l.account like 'refunds:%')
          <> (select coalesce(sum(r.amount_minor), 0) from refunds r where r.order_id = o.id and r.status = 'pending')",
     ),
     (
         "a transaction does not stand as its cause",
-        "select hex(t.id) from transactions t join payments p on p.id = t.cause_id where t.type = 'charge' and t.status <>
+        "select t.id from transactions t join payments p on p.id = t.cause_id where t.type = 'charge' and t.status <>
          case p.status when 'success' then 'success' when 'failed' then 'failed' else 'pending' end
          union all
-         select hex(t.id) from transactions t join refunds r on r.id = t.cause_id where t.type = 'refund' and t.status <> r.status",
+         select t.id from transactions t join refunds r on r.id = t.cause_id where t.type = 'refund' and t.status <> r.status",
     ),
 ];
 
@@ -188,19 +189,19 @@ const RULES: &[(&str, &str)] = &[
 const AGREEMENT: &[(&str, &str)] = &[
     (
         "the provider's charges are not ours",
-        "select 'difference' from (select 1) where
+        "select 1 where
          (select coalesce(sum(amount_minor), 0) from sandbox_charges where status = 'succeeded')
          <> (select coalesce(sum(amount_minor), 0) from payments where status = 'success')",
     ),
     (
         "the provider's refunds are not ours",
-        "select 'difference' from (select 1) where
+        "select 1 where
          (select coalesce(sum(amount_minor), 0) from sandbox_refunds)
          <> (select coalesce(sum(amount_minor), 0) from refunds where status = 'success')",
     ),
     (
         "what the provider owes us is not charges less refunds",
-        "select 'difference' from (select 1) where
+        "select 1 where
          (select coalesce(sum(amount_minor), 0) from sandbox_charges where status = 'succeeded')
          - (select coalesce(sum(amount_minor), 0) from sandbox_refunds)
          <> (select coalesce(-sum(amount_minor), 0) from ledger_lines where account = 'provider')",
@@ -210,7 +211,10 @@ const AGREEMENT: &[(&str, &str)] = &[
 fn broken(tx: &guildhall::db::Tx, rules: &[(&str, &str)]) -> guildhall::error::Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (rule, sql) in rules {
-        wrong.extend(tx.all(sql, params![], |row| Ok(format!("{rule}: {}", row.next::<String>()?)))?);
+        let times = tx.all(sql, params![], |_| Ok(()))?.len();
+        if times > 0 {
+            wrong.push(format!("{rule}, {times} times"));
+        }
     }
     Ok(wrong)
 }

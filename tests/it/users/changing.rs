@@ -126,7 +126,7 @@ async fn a_new_password_ends_every_other_session() {
 async fn a_new_address_is_unverified_and_ends_every_other_session() {
     let app = TestApp::new().await;
     let (buyer, other) = (app.buyer().await, app.log_in("buyer").await);
-    app.app.db().write(|tx| tx.execute("update users set email_verified = 1", &[])).await.unwrap();
+    app.app.db().write(|tx| tx.execute("update users set email_verified = true", &[])).await.unwrap();
     let body = json!({ "email": "new@example.com", "current_password": PASSWORD });
     let account = app.put("/users/me", &buyer, body).await.expect(200).json();
     assert_eq!((&account["email"], &account["email_verified"]), (&json!("new@example.com"), &json!(false)));
