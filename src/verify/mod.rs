@@ -11,6 +11,7 @@ use std::fmt::Write;
 
 use crate::db::{Db, Param, Row, Tx};
 use crate::error::Result;
+use crate::params;
 
 /// Told of each check; then it stops looking.
 const WITNESSES: usize = 20;
@@ -44,18 +45,24 @@ pub const CHECKS: &[Check] = &[
 
 /// Everything that is broken now; at most twenty witnesses of each check.
 pub async fn run(db: &Db) -> Result<Vec<Violation>> {
-    db.read_long(|tx| Ok(CHECKS.iter().flat_map(|check| check.run(tx)).collect())).await
+    db.read_long(|tx| {
+        let found: Vec<Vec<Violation>> = CHECKS.iter().map(|check| check.run(tx)).collect::<Result<_>>()?;
+        Ok(found.concat())
+    })
+    .await
 }
 
 impl Check {
-    fn run(&self, tx: &Tx) -> Vec<Violation> {
+    fn run(&self, tx: &Tx) -> Result<Vec<Violation>> {
         let mut witnesses = Witnesses::default();
-        // Data so broken that they cannot even be read are a finding, not a reason to skip the other checks.
+        // Data so broken that they cannot even be read are a finding, not a reason to skip the other checks; a database
+        // that has gone away is neither.
         if let Err(error) = tx.attempt(|| (self.find)(tx, &mut witnesses)) {
+            tx.exists("select 1", params![])?;
             witnesses.0.push(format!("it cannot be checked: {error}"));
         }
         let violation = |witness| Violation { invariant: self.invariant, witness };
-        witnesses.0.into_iter().map(violation).collect()
+        Ok(witnesses.0.into_iter().map(violation).collect())
     }
 }
 

@@ -18,6 +18,7 @@ mod payments;
 mod profiles;
 mod races;
 mod reviews;
+mod schema;
 mod search;
 mod tidy;
 mod users;

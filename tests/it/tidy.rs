@@ -19,9 +19,9 @@ const ABOVE: &[&str] = &["app.rs", "cli", "demo", "lib.rs", "main.rs", "verify",
 /// A service opens these to the parts above it, never to another service.
 const INNER_ROOMS: &[&str] = &["commands", "model", "queries", "reactions", "routes"];
 
-struct Source {
+pub struct Source {
     /// Below `src/`, with `/`.
-    path: String,
+    pub path: String,
     text: String,
 }
 
@@ -38,12 +38,12 @@ impl Source {
     }
 
     /// The program itself, without its unit tests.
-    fn code(&self) -> &str {
+    pub fn code(&self) -> &str {
         self.text.split("#[cfg(test)]").next().unwrap()
     }
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -58,7 +58,7 @@ fn files(below: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn sources() -> Vec<Source> {
+pub fn sources() -> Vec<Source> {
     let src = root().join("src");
     let mut paths = Vec::new();
     files(&src, ".rs", &mut paths);
@@ -188,7 +188,7 @@ fn no_folder_is_a_drawer() {
 }
 
 /// The SQL statements among the string literals of a Rust text, on one line each and in lower case.
-fn statements(text: &str) -> Vec<String> {
+pub fn statements(text: &str) -> Vec<String> {
     let verbs = ["select ", "insert ", "update ", "delete ", "with "];
     let flat = |literal: &str| literal.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     literals(text)

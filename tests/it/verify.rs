@@ -124,3 +124,12 @@ async fn a_check_stops_after_twenty_witnesses() {
     app.write(|tx| tx.execute("update services set listed = false", &[])).await;
     assert_eq!(verify::run(app.app.db()).await.unwrap().len(), 20);
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_finding_and_the_other_checks_go_on() {
+    let app = TestApp::new().await;
+    app.write(|tx| tx.execute("drop table rating_tallies", &[])).await;
+    let found = verify::run(app.app.db()).await.unwrap();
+    let [violation] = found.as_slice() else { panic!("{}", verify::report(&found)) };
+    assert!(violation.invariant.starts_with('6') && violation.witness.starts_with("it cannot be checked"));
+}

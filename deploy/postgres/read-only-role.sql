@@ -1,0 +1,46 @@
+-- A role that may look at the marketplace and change nothing: guildhall_reader.
+--
+-- Run it with psql as a superuser, or as the role that owns Guildhall's tables if that may create roles:
+--     psql -d guildhall -f read-only-role.sql
+-- It may run again at any time. Run it after each upgrade: what a newer version adds is hidden until it is listed here.
+--
+-- The role has no password and cannot log in over the network until you give it one: \password guildhall_reader
+--
+-- Hidden from it: password hashes, sessions and tokens, kept answers, what was guessed from where, what people wrote
+-- to each other, and the program's own housekeeping.
+
+\set ON_ERROR_STOP on
+
+select 'create role guildhall_reader login'
+where not exists (select 1 from pg_roles where rolname = 'guildhall_reader') \gexec
+
+begin;
+
+select format('grant connect on database %I to guildhall_reader', current_database()) \gexec
+
+-- A forgotten session must not keep the database from clearing away old rows.
+alter role guildhall_reader set default_transaction_read_only = on;
+alter role guildhall_reader set statement_timeout = '5min';
+alter role guildhall_reader set idle_in_transaction_session_timeout = '1min';
+
+-- From nothing, and nothing by default: a new table is granted here or not at all.
+revoke all on all tables in schema public from public, guildhall_reader;
+revoke all on all sequences in schema public from public, guildhall_reader;
+select format('alter default privileges for role %I in schema public revoke all on tables from public, guildhall_reader',
+              tableowner)
+from pg_tables where schemaname = 'public' group by tableowner \gexec
+grant usage on schema public to guildhall_reader;
+
+-- The seven tables. Of accounts everything but the password's hash, of inboxes everything but what is written.
+grant select (id, username, username_folded, email, email_folded, email_verified, role, status, version, created_at,
+              updated_at)
+    on users to guildhall_reader;
+grant select on profiles, services, orders, payments, reviews to guildhall_reader;
+grant select (id, user_id, type, data, sender_id, event_id, read, created_at) on notifications to guildhall_reader;
+
+-- What stands beside them.
+grant select on events, freelancer_stats, ledger_journals, ledger_lines, rating_tallies, refunds, service_tags,
+    transactions
+    to guildhall_reader;
+
+commit;
