@@ -31,5 +31,6 @@ pub mod users;
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod moving;
 pub mod test_clock;
 pub mod verify;

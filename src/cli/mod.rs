@@ -2,13 +2,16 @@
 
 mod admin;
 mod backup;
+mod bar;
 mod demo;
 mod doctor;
 mod flags;
 mod lock;
 mod logs;
+mod moving;
 mod serve;
 mod verify;
+mod whole;
 
 use std::fmt;
 use std::io::{ErrorKind, Write, stdout};
@@ -68,6 +71,10 @@ enum Command {
     Backup { file: PathBuf },
     /// Fill an empty data directory from a backup
     Restore { file: PathBuf },
+    /// Write everything to FILE as one checksummed stream that any engine can import, also while serving; `-` is standard output
+    Export { file: PathBuf },
+    /// Fill an empty database from an export, all of it or nothing, and verify it; `-` is standard input
+    Import { file: PathBuf },
     /// Print the OpenAPI document that /openapi.json serves
     Openapi,
     /// Say what is wrong with the settings or their surroundings, and the mend
@@ -149,6 +156,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Verify => verify::verify(config).await,
         Command::Backup { file } => backup::backup(config, &file),
         Command::Restore { file } => backup::restore(&config, &file),
+        Command::Export { file } => moving::export(config, &file).await,
+        Command::Import { file } => moving::import(config, &file).await,
         Command::Openapi => say(printed_document(app::served(&config), &config.public_url())),
         Command::Doctor => Ok(()),
     }?;
@@ -213,6 +222,19 @@ fn require_database(config: &Config) -> Result<(), Failure> {
             config.data_dir.display()
         ))),
         _ => Ok(()),
+    }
+}
+
+/// There is a database, and it is of this version.
+fn require_current(config: &Config) -> Result<(), Failure> {
+    require_database(config)?;
+    let lacking = pending(config)?;
+    match lacking.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "the database lacks {}: run `guildhall migrate` first",
+            lacking.join(", ")
+        ))),
     }
 }
 

@@ -175,6 +175,27 @@ fn untag(tx: &Tx, id: ListingId) -> Result<()> {
     Ok(())
 }
 
+/// Puts the words of every listing into an empty index, some listings at a time.
+pub fn index_all(tx: &Tx) -> Result<()> {
+    let mut after = ListingId::from_uuid(uuid::Uuid::nil());
+    loop {
+        let listings: Vec<(ListingId, String, Vec<String>, String)> = tx.all(
+            "select id, title, tags, description from services
+             where archived_at is null and id > $1 order by id limit 500",
+            params![after],
+            |row| {
+                let (id, title, Json(tags)) = (row.next()?, row.next()?, row.next()?);
+                Ok((id, title, tags, row.next()?))
+            },
+        )?;
+        let Some((last, ..)) = listings.last() else { return Ok(()) };
+        after = *last;
+        for (id, title, tags, description) in &listings {
+            search::index(tx, *id, title, tags, description)?;
+        }
+    }
+}
+
 /// What two fields of a form mean together; `None` when one of them is wrong by itself.
 type Combined = Option<Result<Money, FieldError>>;
 

@@ -12,7 +12,7 @@ use crate::error::{self, Result};
 use crate::users::Blocker;
 use crate::{params, problems};
 
-pub use commands::{archive_all_of, seller_suspended};
+pub use commands::{archive_all_of, index_all, seller_suspended};
 pub use model::{CreateListing, Listing, ListingId, SeenListing, Status};
 pub use queries::find;
 pub use routes::operations;

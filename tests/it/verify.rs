@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{TestApp, order_path};
 
 /// Orders in every state, reviews, refunds, a message and a settled dispute.
-async fn lived_in() -> TestApp {
+pub async fn lived_in() -> TestApp {
     let app = TestApp::new().await;
     let cast = app.cast().await;
     for status in [Status::Pending, Status::Active, Status::Delivered, Status::Cancelled, Status::Disputed] {

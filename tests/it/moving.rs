@@ -1,0 +1,351 @@
+//! Everything moves from one database into another, or nothing does.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use guildhall::error::Result;
+use guildhall::moving::{self, Checked, Contents, Kind, Progress, STAYS, TABLES};
+use guildhall::params;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::support::{PASSWORD, Person, Program, TestApp, path_of};
+use crate::verify::lived_in;
+
+/// A row at least in every table, and some that are hard to spell.
+async fn full() -> (TestApp, Person) {
+    let app = lived_in().await;
+    let (buyer, seller) = (app.log_in("buyer").await, app.log_in("seller").await);
+    app.refresh(&buyer.refresh_token).await.expect(200);
+    let page = json!({ "bio": "Lines,\n\"quotes\", ünïcode \u{1F426} and \\", "skills": ["inking"] });
+    app.put("/profiles/me", &seller, page).await.expect(200);
+    let work = json!({ "title": "Birds", "url": "https://example.com/birds" });
+    app.post("/profiles/me/portfolio", &seller, work).await.expect(201);
+    let listing = json!({ "title": "Voices", "description": "Warm.", "category": "audio", "price": "9.00" });
+    let key = [("idempotency-key", "once")];
+    app.request("POST", "/services", Some(&seller.token), &key, Some(listing)).await.expect(201);
+    app.listing_with(&seller, json!({ "status": "draft", "tags": [] })).await;
+    let archived = app.listing_with(&seller, json!({ "title": "Logos of long ago" })).await;
+    app.delete(&path_of(&archived), &seller).await.expect(204);
+    app.write(|tx| {
+        tx.execute(
+            "insert into settings (name, value) values ($1, $2), ($3, $4)",
+            params!["Zoo", "after \u{7f} and \t", "apple", "[1,2]\n"],
+        )?;
+        tx.execute(
+            "insert into login_throttles (key, failures, in_a_row, window_start, blocked_until, forget_at)
+             values ($1, $2, $2, $3, $3, $4)",
+            params![vec![0_u8, 255], 3_i64, tx.now(), None::<guildhall::time::Time>],
+        )
+    })
+    .await;
+    (app, buyer)
+}
+
+async fn exported(app: &TestApp) -> (Contents, Vec<u8>) {
+    moving::export(app.app.db(), Vec::new(), |_| ()).await.unwrap()
+}
+
+fn lines_of(export: &[u8]) -> Vec<String> {
+    std::str::from_utf8(export).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn quiet() -> Progress {
+    Arc::new(|done, all| assert!(done <= all))
+}
+
+fn checked(export: &[u8]) -> Result<Checked> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(export).unwrap();
+    Checked::new(file, &quiet())
+}
+
+async fn imported(app: &TestApp, export: &[u8]) -> Result<Contents> {
+    moving::import(app.app.db(), checked(export)?, quiet()).await
+}
+
+#[tokio::test]
+async fn everything_moves_and_nothing_changes_on_the_way() {
+    let (old, buyer) = full().await;
+    let (contents, export) = exported(&old).await;
+    let text = String::from_utf8(export.clone()).unwrap();
+    for table in TABLES {
+        assert!(
+            !text.contains(&format!("{{\"end_of\":\"{}\",\"rows\":0", table.name)),
+            "no row of {}",
+            table.name
+        );
+    }
+    let new = TestApp::new().await;
+    assert_eq!(imported(&new, &export).await.unwrap(), contents);
+    let (again, export_again) = exported(&new).await;
+    assert_eq!(again, contents);
+    let between = |export: &[u8]| lines_of(export)[1..].split_last().map(|(_, rows)| rows.to_vec());
+    assert_eq!(between(&export_again), between(&export));
+    new.verify().await;
+
+    assert_eq!(new.get("/users/me", &buyer).await.expect(200).json()["username"], "buyer");
+    assert_eq!(new.log_in("seller").await.id, old.log_in("seller").await.id);
+    for path in ["/services?q=logo", "/services?q=logo&sort=newest", "/services", "/services?tag=branding"] {
+        assert_eq!(new.get(path, None).await.json(), old.get(path, None).await.json(), "{path}");
+        assert_ne!(new.get(path, None).await.json()["data"], json!([]), "{path}");
+    }
+    for path in ["/orders?limit=100", "/notifications/me?limit=100", "/payments/transactions?limit=100"] {
+        assert_eq!(new.get(path, &buyer).await.json(), old.get(path, &buyer).await.json(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_digest_is_that_of_the_contents_and_not_of_the_hour() {
+    let (app, _) = full().await;
+    let (first, export) = exported(&app).await;
+    app.app.db().clock().advance(std::time::Duration::from_secs(5));
+    let (second, later) = exported(&app).await;
+    assert_eq!(first, second);
+    assert_ne!(export, later);
+    app.write(|tx| tx.execute("update settings set value = $1 where name = $2", params!["x", "apple"])).await;
+    assert_ne!(exported(&app).await.0, first);
+}
+
+#[tokio::test]
+async fn a_byte_that_is_not_as_it_was_is_noticed_wherever_it_is() {
+    let (_, export) = exported(&lived_in().await).await;
+    let steps = (0..export.len()).step_by(export.len() / 150);
+    let around_the_end = export.len() - 150..export.len();
+    for place in (0..200).chain(steps).chain(around_the_end) {
+        let mut damaged = export.clone();
+        damaged[place] ^= 1;
+        assert!(checked(&damaged).is_err(), "byte {place} of {}", export.len());
+        let why = checked(&export[..place]).unwrap_err().to_string();
+        assert!(why.contains("breaks off in line"), "cut at {place}: {why}");
+    }
+    checked(&export).unwrap();
+}
+
+/// The stream with these lines, its counts and digests made right again: what an export of other contents would be.
+fn resealed(lines: &[String]) -> Vec<u8> {
+    let (mut text, mut digest, mut rows, mut all) = (lines[0].clone() + "\n", Sha256::new(), 0, 0);
+    let hex = |digest: &Sha256| {
+        digest.clone().finalize().iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+    };
+    for line in &lines[1..lines.len() - 1] {
+        let mut line = line.clone();
+        if line.starts_with('[') {
+            rows += 1;
+        } else if line.starts_with("{\"end_of\"") {
+            let mut closing: Value = serde_json::from_str(&line).unwrap();
+            closing["rows"] = rows.into();
+            closing["sha256"] = hex(&digest).into();
+            all += rows;
+            rows = 0;
+            line = closing.to_string();
+        }
+        line.push('\n');
+        digest.update(&line);
+        text.push_str(&line);
+    }
+    let mut last: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    last["rows"] = all.into();
+    last["header_sha256"] = hex(&Sha256::new().chain_update(&lines[0])).into();
+    last["contents_sha256"] = hex(&digest).into();
+    (text + &last.to_string() + "\n").into_bytes()
+}
+
+#[tokio::test]
+async fn what_no_export_looks_like_is_refused_by_name() {
+    let (_, export) = exported(&lived_in().await).await;
+    let lines = lines_of(&export);
+    assert_eq!(resealed(&lines), export);
+    let place = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap();
+    let with_header = |from: &str, to: &str| {
+        let mut lines = lines.clone();
+        assert!(lines[0].contains(from), "{}", lines[0]);
+        lines[0] = lines[0].replace(from, to);
+        resealed(&lines)
+    };
+    let without = |place: usize| {
+        let mut lines = lines.clone();
+        lines.remove(place);
+        resealed(&lines)
+    };
+    let swapped = |one: usize, other: usize| {
+        let mut lines = lines.clone();
+        lines.swap(one, other);
+        lines
+    };
+    let (user, timers) = (place("{\"table\":\"users\"") + 1, place("{\"table\":\"timers\""));
+    let followed = [export.as_slice(), b"\n"].concat();
+    let twice = [export.as_slice(), export.as_slice()].concat();
+    let unsealed = (swapped(user, user + 1).join("\n") + "\n").into_bytes();
+    let mut of_another_kind = lines.clone();
+    of_another_kind[user] = lines[user].replacen("null", "7", 1).replacen("\"active\"", "8", 1);
+    let refusals = [
+        (b"Dear guild,\n".to_vec(), "no export of a guildhall"),
+        (b"{}\n".to_vec(), "no export of a guildhall"),
+        (vec![0x28, 0xb5, 0x2f, 0xfd, 0x0a], "decompress it"),
+        (Vec::new(), "breaks off in line 1"),
+        (with_header("\"format_version\":1", "\"format_version\":2"), "reads 1: import it with guildhall"),
+        (with_header(",\"0008_reviews\"", ""), "then run `guildhall migrate`"),
+        (with_header("0008_reviews", "0008_tea"), "ends with 0008_tea, which this program does not know"),
+        (followed, "something follows its end"),
+        (twice, "something follows its end"),
+        (unsealed, "the rows of users are not those that were exported"),
+        (resealed(&swapped(timers, user - 1)), "the table timers does not begin here"),
+        (without(timers), "the table timers does not begin here"),
+        (resealed(&of_another_kind), "users.status holds no text"),
+    ];
+    for (export, why) in refusals {
+        let refused = checked(&export).unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}\nwhere this was expected: {why}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_tables_refuse_moves_not_even_in_part() {
+    let (_, export) = exported(&lived_in().await).await;
+    let mut lines = lines_of(&export);
+    let users = lines.iter().position(|line| line.starts_with("{\"table\":\"users\"")).unwrap();
+    lines.remove(users + 1);
+    let new = TestApp::new().await;
+    let refused = imported(&new, &resealed(&lines)).await.unwrap_err().to_string();
+    assert!(refused.contains("cannot be written, so nothing was imported"), "{refused}");
+    assert_eq!(exported(&new).await.0.rows, 0);
+}
+
+#[tokio::test]
+async fn nothing_moves_in_where_somebody_lives() {
+    let (_, export) = exported(&lived_in().await).await;
+    let taken = TestApp::new().await;
+    taken.stranger().await;
+    let (before, _) = exported(&taken).await;
+    let refused = imported(&taken, &export).await.unwrap_err().to_string();
+    assert!(refused.contains("there are rows in events, users, sessions, access_tokens"), "{refused}");
+    assert_eq!(exported(&taken).await.0, before);
+}
+
+#[tokio::test]
+async fn an_export_that_changes_while_it_is_read_is_refused() {
+    let (_, export) = exported(&lived_in().await).await;
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&export).unwrap();
+    let checked = Checked::new(file.try_clone().unwrap(), &quiet()).unwrap();
+    let new = TestApp::new().await;
+    let (other, other_export) = exported(&new).await;
+    assert_ne!(&other, checked.contents());
+    file.set_len(0).unwrap();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.write_all(&other_export).unwrap();
+    let refused = moving::import(new.app.db(), checked, quiet()).await.unwrap_err().to_string();
+    assert!(refused.contains("changed while it was read"), "{refused}");
+    assert_eq!(exported(&new).await.0, other);
+}
+
+/// `table.column kind`, generated columns left out, as the embedded engine's schema has it.
+const COLUMNS: &str =
+    "select t.name, c.name, c.type, c.pk from sqlite_schema t join pragma_table_info(t.name) c
+     where t.type = 'table' and t.name not like 'sqlite_%' order by t.name, c.cid";
+
+#[tokio::test]
+async fn every_column_of_the_schema_moves_or_is_said_to_stay() {
+    let app = TestApp::new().await;
+    let columns = |tx: &guildhall::db::Tx| {
+        tx.all(COLUMNS, params![], |row| {
+            let (table, column, kind): (String, String, String) = (row.next()?, row.next()?, row.next()?);
+            Ok((table, column, kind.to_lowercase(), row.next::<i64>()?))
+        })
+    };
+    let columns = app.app.db().read(columns).await.unwrap();
+    let stays = |table: &str, column: &str| {
+        let column = format!("{table}.{column}");
+        STAYS.iter().any(|(what, why)| !why.is_empty() && (*what == table || *what == column))
+    };
+    let stored: BTreeSet<String> = columns
+        .iter()
+        .filter(|(table, column, ..)| !stays(table, column))
+        .map(|(table, column, kind, key)| format!("{table}.{column} {kind} {}", *key > 0))
+        .collect();
+    let stored_as = |kind: &Kind| match kind {
+        Kind::Id | Kind::Bytes => "blob",
+        Kind::Time | Kind::Integer | Kind::Boolean => "integer",
+        Kind::Text | Kind::Json => "text",
+    };
+    let mut moves = BTreeSet::new();
+    for table in TABLES {
+        for (place, (column, kind)) in table.columns.iter().enumerate() {
+            moves.insert(format!("{}.{column} {} {}", table.name, stored_as(kind), place < table.key));
+        }
+    }
+    // `search_key` is the embedded engine's primary key in the place of the id.
+    let moves: BTreeSet<String> = moves
+        .into_iter()
+        .map(|column| column.replace("services.id blob true", "services.id blob false"))
+        .collect();
+    assert_eq!(stored, moves);
+    for (what, _) in STAYS {
+        let (table, column) = what.split_once('.').unwrap_or((what, ""));
+        let there = columns.iter().any(|(t, c, ..)| t == table && (column.is_empty() || c == column));
+        assert!(there, "{what} stays, and is not in the schema");
+    }
+}
+
+#[test]
+fn the_program_exports_while_it_serves_and_imports_from_a_pipe() {
+    let program = Program::new();
+    program.make_administrator();
+    let server = program.serve(&[]);
+    let ended = program.run(&["export", "moving.jsonl"]).expect(0);
+    let digest = ended.stdout.split_whitespace().find(|word| word.len() == 64).unwrap().to_owned();
+    let again = program.run(&["export", "moving.jsonl"]).expect(1);
+    assert!(again.stderr.contains("exports are never overwritten"), "{}", again.stderr);
+    let busy = program.run(&["import", "moving.jsonl"]).expect(1);
+    assert!(busy.stderr.contains("in use by another guildhall"), "{}", busy.stderr);
+    drop(server);
+    assert!(!program.dir().join("moving.jsonl.partial").exists());
+
+    let into = program.run(&["import", "moving.jsonl", "--data-dir", "second"]).expect(0);
+    assert!(into.stdout.contains(&digest), "{}", into.stdout);
+    assert!(into.stdout.contains("ok      9 "), "{}", into.stdout);
+    let taken = program.run(&["import", "moving.jsonl", "--data-dir", "second"]).expect(1);
+    assert!(taken.stderr.contains("the database is not empty"), "{}", taken.stderr);
+
+    let piped = program.run(&["export", "-", "--data-dir", "second"]).expect(0);
+    assert!(piped.stderr.contains(&digest), "{}", piped.stderr);
+    program.run_with(&["import", "-", "--data-dir", "third"], &piped.stdout).expect(0);
+    let left: Vec<_> = std::fs::read_dir(program.dir().join("third")).unwrap().collect();
+    assert!(
+        left.iter().all(|file| !file.as_ref().unwrap().file_name().to_string_lossy().starts_with("import"))
+    );
+    let server = program.serve(&["--data-dir", "third"]);
+    let body = json!({ "username": "keeper", "password": PASSWORD });
+    assert_eq!(server.post("/users/login", None, &body).expect(200).json()["user"]["role"], "admin");
+}
+
+#[test]
+fn a_damaged_export_leaves_no_database_behind() {
+    let program = Program::new();
+    program.make_administrator();
+    program.run(&["export", "whole.jsonl"]).expect(0);
+    let whole = std::fs::read_to_string(program.dir().join("whole.jsonl")).unwrap();
+    std::fs::write(program.dir().join("damaged.jsonl"), whole.replace("keeper", "kepper")).unwrap();
+    std::fs::write(program.dir().join("cut.jsonl"), &whole[..whole.len() / 2]).unwrap();
+    for (file, why) in [
+        ("damaged.jsonl", "are not those that were exported"),
+        ("cut.jsonl", "breaks off"),
+        ("none", "cannot read"),
+    ] {
+        let ended = program.run(&["import", file, "--data-dir", "fresh"]).expect(1);
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
+        assert!(!program.dir().join("fresh/guildhall.db").exists(), "{file}");
+    }
+    let piped =
+        program.run_with(&["import", "-", "--data-dir", "fresh"], &whole[..whole.len() - 1]).expect(1);
+    assert!(piped.stderr.contains("what is piped cannot be imported"), "{}", piped.stderr);
+    assert!(!program.dir().join("fresh/guildhall.db").exists());
+    program.run(&["export", "absent.jsonl", "--data-dir", "nowhere"]).expect(1);
+    assert!(!program.dir().join("nowhere").exists() && !program.dir().join("absent.jsonl").exists());
+}
