@@ -11,6 +11,7 @@ mod demo;
 mod edge;
 mod embedded;
 mod listings;
+mod nodes;
 mod notifications;
 mod openapi;
 mod orders;
