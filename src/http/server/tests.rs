@@ -30,6 +30,7 @@ fn patient() -> Limits {
         body: LONG,
         write_stall: LONG,
         idle: LONG,
+        linger: SHORT,
         drain: LONG,
         ..Limits::default()
     }
@@ -408,6 +409,45 @@ async fn a_stopping_server_finishes_its_running_request_and_lets_the_idle_go() {
     let answer = running.rest().await;
     assert!(answer.contains("connection: close") && answer.ends_with("finished"), "{answer}");
     served.stopped().await;
+}
+
+#[tokio::test]
+async fn a_request_that_crosses_the_stop_is_answered_as_the_last() {
+    let mut served = served(Limits { linger: LONG, ..patient() }).await;
+    let mut idle = served.connect().await;
+    idle.is_greeted().await;
+    let mut silent = served.connect().await;
+    let mut running = served.connect().await;
+    running.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    served.entered.notified().await;
+    served.stop();
+    while TcpStream::connect(served.at).await.is_ok() {}
+    served.finish.notify_one();
+    assert!(running.rest().await.contains("connection: close"));
+    for client in [&mut idle, &mut silent] {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let answer = client.rest().await;
+        assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
+    }
+    served.stopped().await;
+}
+
+#[tokio::test]
+async fn who_has_connected_before_the_stop_is_let_in() {
+    for _ in 0..50 {
+        let mut served = served(patient()).await;
+        let mut clients = Vec::new();
+        for _ in 0..8 {
+            let mut client = served.connect().await;
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            clients.push(client);
+        }
+        served.stop();
+        for mut client in clients {
+            assert_eq!(status(&client.rest().await), "200");
+        }
+        served.stopped().await;
+    }
 }
 
 #[tokio::test]
