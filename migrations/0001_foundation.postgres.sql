@@ -20,9 +20,22 @@ create table timers (
     subject_id uuid not null,
     due_at timestamptz not null,
     attempts bigint not null default 0,
+    leased_by uuid,                      -- the node that is at it until `due_at`; null: nobody
     unique (kind, subject_id)
 );
 create index timers_due on timers (due_at);
+create index timers_leased_by on timers (leased_by) where leased_by is not null;
+
+-- The processes that share this database. What one holds when it falls silent, another frees.
+create table nodes (
+    id uuid primary key not null,
+    host text not null,
+    listen text not null,
+    services text not null,              -- comma-separated
+    version text not null,
+    started_at timestamptz not null,
+    seen_at timestamptz not null         -- moves while it lives
+);
 
 -- First answers by key, kept for 72 hours. `status` is null while the first request runs.
 create table idempotency_keys (
@@ -60,6 +73,7 @@ comment on column events.kind is 'What happened, for instance order_placed, orde
 comment on column events.subject_id is 'What it happened to: the order for kinds of orders and payments, the service for reviews and listings, the account otherwise';
 comment on column events.body is 'What is to be told of it: buyer_id, freelancer_id, service_id, title, amount, currency, message, and from and status where an order moved';
 comment on table timers is 'What is due when: deadlines of orders, questions to the payment provider, housekeeping';
+comment on table nodes is 'The processes that share this database: a row each while it runs, seen_at moves every second';
 comment on table idempotency_keys is 'First answers to requests that carried an Idempotency-Key, kept for 72 hours';
 comment on table settings is 'Small facts about this installation';
 comment on table commits is 'A row per write, committed with it: tells whether a commit came through whose answer was lost';

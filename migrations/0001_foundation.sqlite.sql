@@ -19,9 +19,22 @@ create table timers (
     subject_id blob not null,
     due_at integer not null,
     attempts integer not null default 0,
+    leased_by blob,                      -- the node that is at it until `due_at`; null: nobody
     unique (kind, subject_id)
 ) strict;
 create index timers_due on timers (due_at);
+create index timers_leased_by on timers (leased_by) where leased_by is not null;
+
+-- The processes that share this database. What one holds when it falls silent, another frees.
+create table nodes (
+    id blob primary key not null,
+    host text not null,
+    listen text not null,
+    services text not null,              -- comma-separated
+    version text not null,
+    started_at integer not null,
+    seen_at integer not null             -- moves while it lives
+) strict;
 
 -- First answers by key, kept for 72 hours. `status` is null while the first request runs.
 create table idempotency_keys (

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::config::{Config, Service};
 use crate::db::{Db, Tx, Wiring};
 use crate::error::Result;
-use crate::events::{self, Handler, Handlers, Subscribers};
+use crate::events::{self, Handler, Handlers, Node, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits, idempotency};
 use crate::id::Id;
 use crate::payments::{Provider, Sandbox};
@@ -23,6 +23,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     config: Config,
+    node: Node,
     db: Db,
     rate_limits: RateLimits,
     hasher: Hasher,
@@ -63,14 +64,17 @@ impl App {
         if place.is_embedded() {
             std::fs::create_dir_all(&config.data_dir)?;
         }
-        let db = Db::open(&place, parts.clock, wiring(&config))?;
+        let services: Vec<&str> = config.services.iter().map(|service| service.as_str()).collect();
+        let node = Node::new(config.listen, services.join(","));
+        let db = Db::open(&place, parts.clock, wiring(&config, node.clone()))?;
         let provider = (parts.provider)(&db);
         Ok(Self(Arc::new(Inner {
+            node,
             db,
             provider,
             rate_limits: RateLimits::new(!config.rate_limit),
             hasher: Hasher::start(parts.password_cost)?,
-            handlers: handlers(),
+            handlers: handlers(&config),
             metrics: parts.metrics,
             draining: AtomicBool::new(false),
             config,
@@ -79,6 +83,11 @@ impl App {
 
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// This process among those that share the database.
+    pub fn node(&self) -> &Node {
+        &self.0.node
     }
 
     pub fn db(&self) -> &Db {
@@ -118,9 +127,10 @@ impl App {
 }
 
 /// What commands find through their transaction: terms, hooks of lower services, subscribers of events.
-fn wiring(config: &Config) -> Wiring {
+fn wiring(config: &Config, node: Node) -> Wiring {
     Wiring::default()
         .with(config.market.clone())
+        .with(node)
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
         .with(Subscribers(vec![payments::follow_order, notifications::on_event]))
         .with(users::Hooks {
@@ -143,15 +153,26 @@ fn wiring(config: &Config) -> Wiring {
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
 
-/// What happens when a timer fires.
-fn handlers() -> Handlers {
-    Handlers::default()
-        .on(orders::PAY_BY, Handler::Inside(orders::cancel_unpaid))
-        .on(orders::DUE, Handler::Inside(orders::tell_late))
-        .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
-        .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
-        .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
-        .on(HOUSEKEEPING, Handler::Inside(keep_house))
+/// What happens when a timer fires: each runs where its service is served, so that only payments need the provider's secrets.
+fn handlers(config: &Config) -> Handlers {
+    let mut handlers = Handlers::default().on(HOUSEKEEPING, Handler::Inside(keep_house));
+    for service in &config.services {
+        handlers = match service {
+            Service::Orders => handlers
+                .on(orders::PAY_BY, Handler::Inside(orders::cancel_unpaid))
+                .on(orders::DUE, Handler::Inside(orders::tell_late))
+                .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered)),
+            Service::Payments => handlers
+                .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
+                .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund)),
+            Service::Users
+            | Service::Profiles
+            | Service::Services
+            | Service::Notifications
+            | Service::Reviews => handlers,
+        };
+    }
+    handlers
 }
 
 /// The one timer without a subject: it schedules itself again.
@@ -163,13 +184,6 @@ pub async fn start_housekeeping(app: &App) -> Result<()> {
     app.db()
         .write(|tx| events::schedule(tx, HOUSEKEEPING, Id::<()>::from_uuid(uuid::Uuid::nil()), tx.now()))
         .await
-}
-
-/// Asks at once what became of the calls to the provider that the end of the last process cut off. They carry their keys,
-/// so it does no harm that another process may still be at one.
-pub async fn resume_calls(app: &App) -> Result<()> {
-    let kinds = [payments::PAYMENT_ASK, payments::REFUND_SEND];
-    app.db().write(move |tx| kinds.iter().try_for_each(|kind| events::hasten(tx, kind))).await
 }
 
 fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {

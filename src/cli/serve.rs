@@ -7,11 +7,12 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use super::{Failure, Lock, logs, open, pending};
 use crate::app::{self, App, Parts};
 use crate::config::Config;
-use crate::events;
+use crate::events::{self, Watch};
 use crate::http::server::{self, Limits};
 use crate::http::{metrics_router, router};
 use crate::test_clock;
@@ -24,6 +25,8 @@ const COMMIT_JOBS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How long the worker may take to finish what it has begun.
 const WORKER_DRAIN: Duration = Duration::from_secs(10);
+/// How long leaving in order may take.
+const GOODBYE: Duration = Duration::from_secs(3);
 
 pub async fn serve(mut config: Config) -> Result<(), Failure> {
     let _lock = Lock::take(&config)?;
@@ -42,8 +45,9 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
         test_clock::catch_up(&app).await?;
     }
     let stop = stop_on_signal(app.clone()).map_err(Failure::of("cannot listen to signals"))?;
+    events::enter(&app).await?;
+    let in_step = tokio::spawn(keep_in_step(app.clone()));
     app::start_housekeeping(&app).await?;
-    app::resume_calls(&app).await?;
     let worker = tokio::spawn(events::run_worker(app.clone(), stopped(stop.clone())));
     let metrics_server = metrics_listener.map(|listener| {
         let edge = metrics_router(app.clone());
@@ -55,15 +59,56 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
         .await
         .map_err(Failure::of("cannot serve"))?;
     if tokio::time::timeout(WORKER_DRAIN, worker).await.is_err() {
-        tracing::warn!(
-            "the worker did not finish in time: what it had taken is tried again at the next start"
-        );
+        tracing::warn!("the worker did not finish in time: what it had taken is tried again");
     }
+    in_step.abort();
+    say_goodbye(&app).await;
     if let Some(server) = metrics_server {
         server.abort();
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Keeps this process in step with the others on its database: alive in their eyes, and at the moment that the test clock
+/// says. A database that is away for a while is no reason to end.
+async fn keep_in_step(app: App) {
+    if app.db().is_exclusive() {
+        return;
+    }
+    let mut watch = Watch::default();
+    let mut beats = tokio::time::interval(events::BEAT);
+    // Beats that were missed are not made up for: each counts as one second of the others' silence.
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        beats.tick().await;
+        match step(&app, &mut watch).await {
+            Ok(()) if std::mem::take(&mut failing) => {
+                tracing::info!("in step with the other nodes again");
+            }
+            Err(error) if !std::mem::replace(&mut failing, true) => {
+                tracing::warn!(%error, "cannot tell the other nodes that this one lives, and goes on trying");
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn step(app: &App, watch: &mut Watch) -> crate::error::Result<()> {
+    if app.config().test_clock {
+        test_clock::catch_up(app).await?;
+    }
+    watch.beat(app).await
+}
+
+/// What cannot be said, because the database is away, the others find out.
+async fn say_goodbye(app: &App) {
+    match tokio::time::timeout(GOODBYE, events::leave(app)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "this node could not leave in order: the others find out"),
+        Err(_) => tracing::warn!("this node could not leave in time: the others find out"),
+    }
 }
 
 /// With `no_migrate` the schema must be there already.

@@ -2,9 +2,11 @@
 //! once are told in the same one; a timer is a row that fires once, however many processes watch. Knows no service.
 
 mod log;
+mod nodes;
 mod timers;
 mod worker;
 
 pub use log::{Event, EventId, EventKind, Subscribers, append, newest_at, of_subject};
-pub use timers::{cancel, hasten, schedule};
+pub use nodes::{BEAT, Node, NodeId, Watch, enter, leave};
+pub use timers::{cancel, lease, schedule};
 pub use worker::{Handler, Handlers, run_worker, settle};

@@ -1,12 +1,15 @@
-//! What is due when. One timer per kind and subject: scheduling again moves it.
+//! What is due when. One timer per kind and subject: scheduling again moves it. Of several who want a row, the one whose
+//! compare-and-set of `due_at` succeeds has it.
 
 use std::time::Duration;
 
-use crate::db::Tx;
+use crate::db::{Sql, Tx};
 use crate::error::Result;
 use crate::id::Id;
 use crate::params;
 use crate::time::Time;
+
+use super::nodes::{Node, NodeId};
 
 /// The worker looks this often by itself; only what is due sooner needs to wake it.
 pub(super) const LOOKS_EVERY: Duration = Duration::from_secs(2);
@@ -23,10 +26,26 @@ pub(super) struct Timer {
 
 /// Lets the handler of `kind` run for `subject` at `due_at`, in place of whenever it was due before.
 pub fn schedule<K>(tx: &Tx, kind: &'static str, subject: Id<K>, due_at: Time) -> Result<()> {
+    set(tx, kind, subject, due_at, None)
+}
+
+/// The same for something that this process is at: the handler runs earlier if the process is found dead.
+pub fn lease<K>(tx: &Tx, kind: &'static str, subject: Id<K>, until: Time) -> Result<()> {
+    set(tx, kind, subject, until, Some(tx.wired::<Node>().id))
+}
+
+fn set<K>(
+    tx: &Tx,
+    kind: &'static str,
+    subject: Id<K>,
+    due_at: Time,
+    leased_by: Option<NodeId>,
+) -> Result<()> {
     tx.execute(
-        "insert into timers (id, kind, subject_id, due_at) values ($1, $2, $3, $4)
-         on conflict (kind, subject_id) do update set due_at = excluded.due_at, attempts = 0",
-        params![tx.new_id::<Timer>(), kind, subject, due_at],
+        "insert into timers (id, kind, subject_id, due_at, leased_by) values ($1, $2, $3, $4, $5)
+         on conflict (kind, subject_id) do update
+         set due_at = excluded.due_at, leased_by = excluded.leased_by, attempts = 0",
+        params![tx.new_id::<Timer>(), kind, subject, due_at, leased_by],
     )?;
     if due_at <= tx.now().plus(LOOKS_EVERY) {
         tx.leave_work();
@@ -40,32 +59,48 @@ pub fn cancel<K>(tx: &Tx, kind: &'static str, subject: Id<K>) -> Result<()> {
     Ok(())
 }
 
-/// Lets everything of `kind` be due now: whoever was at it when the program ended is gone.
-pub fn hasten(tx: &Tx, kind: &'static str) -> Result<()> {
-    tx.execute("update timers set due_at = $2 where kind = $1 and due_at > $2", params![kind, tx.now()])?;
+/// Lets everything that `node` held be due now: it is gone.
+pub(super) fn free(tx: &Tx, node: NodeId) -> Result<u64> {
+    let freed = tx.execute(
+        "update timers set due_at = $2, leased_by = null where leased_by = $1",
+        params![node, tx.now()],
+    )?;
     tx.leave_work();
-    Ok(())
+    Ok(freed)
 }
 
-pub(super) fn due(tx: &Tx, most: i64) -> Result<Vec<Timer>> {
-    tx.all(
-        "select id, kind, subject_id, due_at, attempts from timers where due_at <= $1 order by due_at, id limit $2",
-        params![tx.now(), most],
-        |row| {
-            Ok(Timer {
-                id: row.next()?,
-                kind: row.next()?,
-                subject: row.next()?,
-                due_at: row.next()?,
-                attempts: row.next()?,
-            })
-        },
-    )
+/// The oldest that are due, of these kinds.
+pub(super) fn due(tx: &Tx, kinds: &[&'static str], most: i64) -> Result<Vec<Timer>> {
+    let mut oldest = Sql::new("select id, kind, subject_id, due_at, attempts from timers where ");
+    among(&mut oldest, kinds).push(" and due_at <= ").bind(tx.now());
+    oldest.push(" order by due_at, id limit ").bind(most);
+    oldest.all(tx, |row| {
+        Ok(Timer {
+            id: row.next()?,
+            kind: row.next()?,
+            subject: row.next()?,
+            due_at: row.next()?,
+            attempts: row.next()?,
+        })
+    })
 }
 
-/// When the next one is due.
-pub(super) fn next_due(tx: &Tx) -> Result<Option<Time>> {
-    tx.one("select min(due_at) from timers", params![], |row| row.next())
+/// When the next one of these kinds is due.
+pub(super) fn next_due(tx: &Tx, kinds: &[&'static str]) -> Result<Option<Time>> {
+    let mut next = Sql::new("select due_at from timers where ");
+    among(&mut next, kinds).push(" order by due_at limit 1");
+    tx.first(next.text(), &next.params(), |row| row.next())
+}
+
+fn among<'s>(sql: &'s mut Sql, kinds: &[&'static str]) -> &'s mut Sql {
+    sql.push("kind in (");
+    for (place, kind) in kinds.iter().enumerate() {
+        if place > 0 {
+            sql.push(", ");
+        }
+        sql.bind(*kind);
+    }
+    sql.push(")")
 }
 
 impl Timer {
@@ -75,11 +110,21 @@ impl Timer {
             == 1)
     }
 
-    /// Holds it until `until`, if nobody else does; it fires again then unless it is [`Self::take`]n.
+    /// Holds it until `until` for this process, if nobody else does; it fires again then, or earlier if the process is
+    /// found dead, unless it is [`Self::take`]n.
     pub fn lease(&self, tx: &Tx, until: Time) -> Result<bool> {
+        self.move_to(tx, until, Some(tx.wired::<Node>().id))
+    }
+
+    /// Lets it fire at `until`, if nobody else has it.
+    pub fn put_off(&self, tx: &Tx, until: Time) -> Result<bool> {
+        self.move_to(tx, until, None)
+    }
+
+    fn move_to(&self, tx: &Tx, until: Time, leased_by: Option<NodeId>) -> Result<bool> {
         let moved = tx.execute(
-            "update timers set due_at = $3, attempts = attempts + 1 where id = $1 and due_at = $2",
-            params![self.id, self.due_at, until],
+            "update timers set due_at = $3, leased_by = $4, attempts = attempts + 1 where id = $1 and due_at = $2",
+            params![self.id, self.due_at, until, leased_by],
         )?;
         Ok(moved == 1)
     }

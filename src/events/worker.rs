@@ -14,12 +14,14 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::id::Id;
 
-/// How long an outside handler may take before another process tries.
+/// How long an outside handler may take before another process tries; if its process is found dead, that is sooner.
 const LEASE: Duration = Duration::from_secs(60);
-/// Taken at a time.
+/// Looked at in one go.
 const BATCH: i64 = 64;
 /// What is due and cannot be taken, because the disk is full for instance, is not tried without end.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// How far apart several processes come to one timer, in milliseconds.
+const SPREAD_MS: u32 = 100;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -48,20 +50,35 @@ impl Handlers {
         self.by_kind.insert(kind, handler);
         self
     }
+
+    /// Other kinds are left alone: they are another service's, or a newer version's, to run where it is served.
+    fn kinds(&self) -> Vec<&'static str> {
+        self.by_kind.keys().copied().collect()
+    }
 }
 
 /// Works until `stop` resolves.
 pub async fn run_worker(app: App, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
+    let mut failing = false;
     loop {
         let pause = match run_due(&app).await {
             Ok(0) => pause(&app).await,
             Ok(_) => Duration::ZERO,
             Err(error) => {
-                tracing::error!(%error, "the events worker could not look for work");
-                LOOKS_EVERY
+                if !failing {
+                    tracing::error!(%error, "the events worker cannot look for work, and goes on trying");
+                }
+                failing = true;
+                tokio::select! {
+                    () = &mut stop => return,
+                    () = tokio::time::sleep(LOOKS_EVERY) => continue,
+                }
             }
         };
+        if std::mem::take(&mut failing) {
+            tracing::info!("the events worker finds its work again");
+        }
         tokio::select! {
             () = &mut stop => return,
             () = tokio::time::sleep(pause) => {}
@@ -70,10 +87,22 @@ pub async fn run_worker(app: App, stop: impl Future<Output = ()>) {
     }
 }
 
+/// Until the next timer. Of several processes each comes at its own moment, so that one finds the work and the others
+/// find it done.
 async fn pause(app: &App) -> Duration {
+    let kinds = app.handlers().kinds();
     let now = app.db().clock().now();
-    let next = app.db().read(next_due).await.ok().flatten();
-    next.map_or(LOOKS_EVERY, |due| due.since(now)).clamp(SHORTEST_PAUSE, LOOKS_EVERY)
+    let next = app.db().read(move |tx| next_due(tx, &kinds)).await.ok().flatten();
+    let pause = next.map_or(LOOKS_EVERY, |due| due.since(now)).clamp(SHORTEST_PAUSE, LOOKS_EVERY);
+    match app.db().is_exclusive() {
+        true => pause,
+        false => pause + Duration::from_millis(u64::from(somewhere(SPREAD_MS))),
+    }
+}
+
+/// A number below `end`, another one in each process and each time.
+fn somewhere(end: u32) -> u32 {
+    getrandom::u32().unwrap_or(0) % end
 }
 
 /// Runs everything that is due now and everything that this makes due, so that a test can look at the outcome.
@@ -90,7 +119,13 @@ pub async fn settle(app: &App) -> Result<usize> {
 /// One round; how many timers fired.
 async fn run_due(app: &App) -> Result<usize> {
     let _alone = app.handlers().round.lock().await;
-    let timers = app.db().read(|tx| due(tx, BATCH)).await?;
+    let kinds = app.handlers().kinds();
+    let mut timers = app.db().read(move |tx| due(tx, &kinds, BATCH)).await?;
+    if !app.db().is_exclusive() && !timers.is_empty() {
+        // Others see the same ones: whoever begins elsewhere meets them less often.
+        let count = timers.len();
+        timers.rotate_left(somewhere(u32::MAX) as usize % count);
+    }
     let mut fired = 0;
     let mut outside = JoinSet::new();
     for timer in timers {
@@ -99,8 +134,7 @@ async fn run_due(app: &App) -> Result<usize> {
             Some(Handler::Outside(act)) => {
                 outside.spawn(fire_outside(app.clone(), timer, act));
             }
-            // A newer version's timer: it is that one's to run.
-            None => postpone(app, timer, "nobody handles this kind of timer").await,
+            None => {}
         }
     }
     while let Some(done) = outside.join_next().await {
@@ -152,11 +186,13 @@ async fn fire_outside(app: App, timer: Timer, act: Outside) -> bool {
     }
 }
 
-/// Tries again later: after 1, 2, 4 … seconds, an hour at most.
+/// Tries again later: after 1, 2, 4 … seconds, an hour at most. A timer that somebody else has by now is left to him.
 async fn postpone(app: &App, timer: Timer, why: &str) {
     let exponent = u32::try_from(timer.attempts).unwrap_or(0).min(12);
     let wait = Duration::from_secs(1 << exponent).min(LONGEST_PAUSE);
-    tracing::warn!(kind = timer.kind, subject = %timer.subject, why, wait_s = wait.as_secs(), "a timer is put off");
-    metrics::counter!("timers_postponed_total", "kind" => timer.kind.clone()).increment(1);
-    let _ = app.db().write(move |tx| timer.lease(tx, tx.now().plus(wait))).await;
+    let moved = timer.clone();
+    if let Ok(true) = app.db().write(move |tx| moved.put_off(tx, tx.now().plus(wait))).await {
+        tracing::warn!(kind = timer.kind, subject = %timer.subject, why, wait_s = wait.as_secs(), "a timer is put off");
+        metrics::counter!("timers_postponed_total", "kind" => timer.kind).increment(1);
+    }
 }

@@ -12,6 +12,7 @@ mod edge;
 mod embedded;
 mod listings;
 mod moving;
+mod nodes;
 mod notifications;
 mod openapi;
 mod orders;

@@ -3,7 +3,7 @@
 mod books;
 mod crowd;
 mod races;
-mod unknown;
+pub mod unknown;
 
 use serde_json::{Value, json};
 

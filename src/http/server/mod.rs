@@ -60,7 +60,10 @@ pub struct Limits {
     pub header_bytes: usize,
     pub header_count: usize,
     pub uri_bytes: usize,
-    /// How long running requests may take to finish once the server is told to stop.
+    /// For how long open connections are still listened to once the server is told to stop: a proxy may have sent a
+    /// request that must not be sent twice, and would not know what became of it. Longer than the proxy keeps idle ones.
+    pub linger: Duration,
+    /// How long all of it may take, the running requests and the last ones.
     pub drain: Duration,
 }
 
@@ -76,6 +79,7 @@ impl Default for Limits {
             header_bytes: 16 * 1024,
             header_count: 100,
             uri_bytes: 8 * 1024,
+            linger: Duration::from_secs(5),
             drain: Duration::from_secs(10),
         }
     }
@@ -105,8 +109,8 @@ impl fmt::Display for BodyTimedOut {
 
 impl Error for BodyTimedOut {}
 
-/// Serves `router` on `listener` until `shutdown` resolves; then accepts no more, lets running requests finish
-/// for `limits.drain` and drops the rest.
+/// Serves `router` on `listener` until `shutdown` resolves; then accepts no more, answers what is on its way over open
+/// connections, each time as the last, lets running requests finish for `limits.drain` and drops the rest.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -119,26 +123,31 @@ pub async fn serve(
     let mut door = Door { listener, permits, refusing: false };
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let run = |(stream, peer, permit): Guest| {
+        let connection = Connection {
+            peer: Peer(peer),
+            router: router.clone(),
+            limits: limits.clone(),
+            pulse: Pulse::new(),
+        };
+        let stopping = stopping.clone();
+        async move {
+            connection.run(stream, stopping).await;
+            drop(permit);
+        }
+    };
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
-            (stream, peer, permit) = door.next() => {
-                let connection = Connection {
-                    peer: Peer(peer),
-                    router: router.clone(),
-                    limits: limits.clone(),
-                    pulse: Pulse::new(),
-                };
-                let stopping = stopping.clone();
-                connections.spawn(async move {
-                    connection.run(stream, stopping).await;
-                    drop(permit);
-                });
+            guest = door.next() => {
+                connections.spawn(run(guest));
             }
         }
     }
-    drop(door);
+    for guest in door.close() {
+        connections.spawn(run(guest));
+    }
     stop.send_replace(true);
     let all_done = async { while connections.join_next().await.is_some() {} };
     let drained = tokio::time::timeout(limits.drain, all_done).await;
@@ -149,6 +158,9 @@ pub async fn serve(
     Ok(())
 }
 
+/// A connection that was let in, and its place in the house.
+type Guest = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
 struct Door {
     listener: TcpListener,
     permits: Arc<Semaphore>,
@@ -158,7 +170,7 @@ struct Door {
 
 impl Door {
     /// The next connection, once there is room for it. Can be dropped and called again without losing one.
-    async fn next(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    async fn next(&mut self) -> Guest {
         loop {
             let permit = self.permits.clone().acquire_owned().await.expect("nothing closes the semaphore");
             match self.listener.accept().await {
@@ -176,6 +188,24 @@ impl Door {
                 }
             }
         }
+    }
+
+    /// Shuts it behind those who have connected and wait to be let in: they may have sent a request already, which a reset
+    /// would leave without an answer.
+    fn close(self) -> Vec<Guest> {
+        let Ok(listener) = self.listener.into_std() else { return Vec::new() };
+        let mut waiting = Vec::new();
+        while let Ok(permit) = self.permits.clone().try_acquire_owned()
+            && let Ok((stream, peer)) = listener.accept()
+        {
+            waiting.push((stream, peer, permit));
+        }
+        drop(listener);
+        let guest = |(stream, peer, permit): (std::net::TcpStream, _, _)| {
+            stream.set_nonblocking(true).ok()?;
+            Some((TcpStream::from_std(stream).ok()?, peer, permit))
+        };
+        waiting.into_iter().filter_map(guest).collect()
     }
 }
 
@@ -201,7 +231,13 @@ impl Connection {
         let wire = Wire::new(stream, self.pulse.clone(), self.limits.clone());
         let service = hyper::service::service_fn(|request| self.answer(request));
         let mut http = pin!(self.builder().serve_connection(TokioIo::new(wire), service));
-        let mut stop = pin!(stopping.wait_for(|stopping| *stopping));
+        let stop = async {
+            // The sender goes only after it has sent, so an error means the same.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+            self.pulse.make_last();
+            sleep(self.limits.linger).await;
+        };
+        let mut stop = pin!(stop);
         let mut stopped = false;
         let mut timer = pin!(sleep(self.limits.first_byte));
         poll_fn(|cx| {

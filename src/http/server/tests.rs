@@ -30,6 +30,7 @@ fn patient() -> Limits {
         body: LONG,
         write_stall: LONG,
         idle: LONG,
+        linger: SHORT,
         drain: LONG,
         ..Limits::default()
     }
@@ -407,6 +408,47 @@ async fn a_stopping_server_finishes_its_running_request_and_lets_the_idle_go() {
     served.finish.notify_one();
     let answer = running.rest().await;
     assert!(answer.contains("connection: close") && answer.ends_with("finished"), "{answer}");
+    served.stopped().await;
+}
+
+#[tokio::test]
+async fn a_request_that_crosses_the_stop_is_answered_as_the_last() {
+    let mut served = served(Limits { linger: LONG, ..patient() }).await;
+    let mut idle = served.connect().await;
+    idle.is_greeted().await;
+    let mut silent = served.connect().await;
+    let mut running = served.connect().await;
+    running.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    served.entered.notified().await;
+    served.stop();
+    while TcpStream::connect(served.at).await.is_ok() {}
+    served.finish.notify_one();
+    assert!(running.rest().await.contains("connection: close"));
+    for client in [&mut idle, &mut silent] {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let answer = client.rest().await;
+        assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
+    }
+    served.stopped().await;
+}
+
+#[tokio::test]
+async fn who_has_connected_before_the_stop_is_let_in() {
+    let mut served = served(patient()).await;
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            // Without a pause in which the server could accept it.
+            let mut stream = std::net::TcpStream::connect(served.at).unwrap();
+            io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    served.stop();
+    for stream in waiting {
+        stream.set_nonblocking(true).unwrap();
+        let mut client = Client { stream: TcpStream::from_std(stream).unwrap() };
+        assert_eq!(status(&client.rest().await), "200");
+    }
     served.stopped().await;
 }
 

@@ -21,7 +21,8 @@ use super::super::{
 use super::refund::reserve;
 use super::{list_charge, order_of, tell};
 
-/// An attempt whose outcome nobody brought within it is asked for: longer than an answer is waited for.
+/// An attempt whose outcome nobody brought within it is asked for: longer than an answer is waited for. Sooner if the
+/// process that is at it dies.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 /// How soon an outcome that did not come is asked for.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -170,7 +171,7 @@ fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<Paymen
         PAYMENT_IN_PROGRESS.error("another payment of this order is under way: GET /orders/{id} tells how it ends")
     })?;
     list_charge(tx, &queries::payment_of(tx, id)?, MovementStatus::Pending)?;
-    events::schedule(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
+    events::lease(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
     Ok(id)
 }
 
@@ -198,7 +199,7 @@ pub fn begin_confirmation(tx: &Tx, actor: &Actor, id: PaymentId) -> Result<Payme
             ))
             .with("current", payment.status));
     }
-    events::schedule(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
+    events::lease(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
     Ok(id)
 }
 

@@ -65,7 +65,7 @@ async fn a_lost_confirmation_is_confirmed_again_never_replaced() {
 }
 
 /// Records an attempt and goes no further, as a program does that is killed then.
-async fn only_begin(app: &TestApp, buyer: &Person, order: &Value, method: &str) -> PaymentId {
+pub async fn only_begin(app: &TestApp, buyer: &Person, order: &Value, method: &str) -> PaymentId {
     let body = json!({ "order_id": order["id"], "payment_method": method });
     let (token, running) = (buyer.token.clone(), app.app.clone());
     app.app

@@ -1,6 +1,7 @@
 //! A whole application on a fresh database, without a network.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -23,7 +24,7 @@ use super::{Home, Person, Reply};
 pub struct TestApp {
     pub app: App,
     router: Router,
-    pub home: Home,
+    pub home: Arc<Home>,
 }
 
 impl TestApp {
@@ -43,7 +44,15 @@ impl TestApp {
         configure(&mut config);
         let app = App::open(config, parts).unwrap();
         app.db().migrate().await.unwrap();
-        Self { router: router(app.clone(), app::operations()), app, home }
+        Self { router: router(app.clone(), app::operations()), app, home: Arc::new(home) }
+    }
+
+    /// A further process on the same database, with a provider and services of its own.
+    pub fn beside(&self, parts: Parts, configure: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.app.config().clone();
+        configure(&mut config);
+        let app = App::open(config, parts).unwrap();
+        Self { router: router(app.clone(), app::served(app.config())), app, home: Arc::clone(&self.home) }
     }
 
     /// A request, by `person` or by nobody.

@@ -286,12 +286,16 @@ impl Troubles {
 
     /// An application whose provider is the sandbox behind a bad line.
     pub async fn app(&self) -> TestApp {
+        TestApp::made_of(self.parts(), |_| {}).await
+    }
+
+    /// The parts of such an application.
+    pub fn parts(&self) -> Parts {
         let troubles = self.clone();
         let make = move |db: &Db| -> Arc<dyn Provider> {
             Arc::new(Unreliable { sandbox: Sandbox::new(db.clone()), troubles })
         };
-        let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
-        TestApp::made_of(parts, |_| {}).await
+        Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() }
     }
 }
 
