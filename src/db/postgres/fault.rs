@@ -49,6 +49,10 @@ pub(super) fn outcome(error: &tokio_postgres::Error) -> Outcome {
         _ if refusal.message().contains("startup parameter") => {
             Outcome::Lost(format!("{}: set database_pooler to true where a pooler answers", said()))
         }
+        // A newer program has altered a table under this one's prepared statements: new ones are right again.
+        SqlState::FEATURE_NOT_SUPPORTED if refusal.message().starts_with("cached plan") => {
+            Outcome::Lost(said())
+        }
         _ if state.code().starts_with("08") => Outcome::Lost(said()),
         _ => Outcome::Refused(Fault::Other(chain(error).into())),
     }

@@ -83,7 +83,11 @@ impl Line {
         }
         self.close();
         let until = until.unwrap_or_else(|| Instant::now() + PATIENCE);
-        let (client, driver) = self.within(Some(until), async { self.server.connect(self.purpose).await })?;
+        let opened = self.within(Some(until), self.server.connect(self.purpose));
+        let (client, driver) = opened.map_err(|outcome| match outcome {
+            Outcome::Refused(fault) => Outcome::Lost(fault.to_string()),
+            other => other,
+        })?;
         metrics::counter!("db_connections_opened_total").increment(1);
         let session = Session { client, driver, statements: RefCell::default() };
         self.session.replace(Some(session));
