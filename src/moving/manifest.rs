@@ -96,6 +96,8 @@ tables! {
 pub const STAYS: &[(&str, &str)] = &[
     ("schema_migrations", "the new house is migrated before anything moves in"),
     ("commits", "how a server's commit is looked up whose answer was lost: nobody asks any more"),
+    ("nodes", "the processes of the old house"),
+    ("timers.leased_by", "which process of the old house was at it: in the new one nobody is"),
     ("service_search", "the index of words, made anew from the listings"),
     (
         "services.search_key",
