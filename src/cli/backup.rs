@@ -1,16 +1,19 @@
-//! `guildhall backup` and `guildhall restore`.
+//! `guildhall backup` and `guildhall restore`: a copy of the embedded database's file, an export of one on a server.
 
 use std::path::Path;
 
 use super::bar::{bar, show};
 use super::whole::{Whole, beside, size_of};
-use super::{Failure, Lock, open, require_database, say};
+use super::{Failure, Lock, moving, open, require_database, say};
 use crate::app::Parts;
 use crate::config::Config;
 use crate::db::{self, Place};
 
 /// Copies the database to `to` while others read and write.
-pub fn backup(config: Config, to: &Path) -> Result<(), Failure> {
+pub async fn backup(config: Config, to: &Path) -> Result<(), Failure> {
+    if !config.place().is_embedded() {
+        return moving::export(config, to).await;
+    }
     require_database(&config)?;
     let whole = Whole::begin_new(to, "backups")?;
     let app = open(config, Parts::default())?;
@@ -22,8 +25,11 @@ pub fn backup(config: Config, to: &Path) -> Result<(), Failure> {
 }
 
 /// Puts a backup in the place of no database.
-pub fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
-    let _lock = Lock::take(config)?;
+pub async fn restore(config: Config, from: &Path) -> Result<(), Failure> {
+    if !config.place().is_embedded() {
+        return moving::import(config, from).await;
+    }
+    let _lock = Lock::take(&config)?;
     let to = config.database_file();
     // A log without its database would be played back into whatever lies there later.
     for taken in [to.clone(), beside(&to, "-wal")] {

@@ -67,9 +67,9 @@ enum Command {
     },
     /// Check every invariant in one read-only snapshot, also while serving
     Verify,
-    /// Copy a consistent state of the database to FILE, also while serving
+    /// Copy a consistent state of the database to FILE, also while serving; of one on a server it is an export
     Backup { file: PathBuf },
-    /// Fill an empty data directory from a backup
+    /// Fill an empty data directory, or an empty database on a server, from a backup
     Restore { file: PathBuf },
     /// Write everything to FILE as one checksummed stream that any engine can import, also while serving; `-` is standard output
     Export { file: PathBuf },
@@ -154,8 +154,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Admin(act) => admin::run(config, act).await,
         Command::Demo { scale, seed } => demo::demo(config, scale, seed).await,
         Command::Verify => verify::verify(config).await,
-        Command::Backup { file } => backup::backup(config, &file),
-        Command::Restore { file } => backup::restore(&config, &file),
+        Command::Backup { file } => backup::backup(config, &file).await,
+        Command::Restore { file } => backup::restore(config, &file).await,
         Command::Export { file } => moving::export(config, &file).await,
         Command::Import { file } => moving::import(config, &file).await,
         Command::Openapi => say(printed_document(app::served(&config), &config.public_url())),

@@ -87,23 +87,29 @@ async fn require_empty(config: &Config) -> Result<(), Failure> {
         lacking if lacking == MIGRATIONS.len() => Ok(()),
         0 => Ok(open(config.clone(), Parts::default())?.db().read(moving::require_empty).await?),
         _ => Err(Failure::new(format!(
-            "there is a database of an older guildhall in {}: import into an empty --data-dir",
-            config.data_dir.display()
+            "{} is of an older guildhall: import into an empty database",
+            config.place()
         ))),
     }
 }
 
 /// What comes through a pipe as a file without a name: an export is read twice, so that nothing of a damaged one is
-/// ever written.
+/// ever written. It lies beside the embedded database, where there must be room for as much.
 fn spooled(config: &Config, mut pipe: impl io::Read) -> Result<File, Failure> {
-    let path = config.data_dir.join(format!("import-{}.partial", std::process::id()));
+    let directory = match config.place().is_embedded() {
+        true => config.data_dir.clone(),
+        false => std::env::temp_dir(),
+    };
+    let path = directory.join(format!("guildhall-import-{}.partial", std::process::id()));
     let mut spool = || {
         let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         fs::remove_file(&path)?;
         io::copy(&mut pipe, &mut file)?;
         Ok(file)
     };
-    spool().map_err(|error: io::Error| {
-        Failure::new(format!("cannot keep what is piped in {}: {error}", config.data_dir.display()))
-    })
+    let failed = |error: io::Error| {
+        let shown = directory.display();
+        Failure::new(format!("cannot keep what is piped in {shown}: {error}; import from a file instead"))
+    };
+    spool().map_err(failed)
 }

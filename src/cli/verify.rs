@@ -1,6 +1,6 @@
 //! `guildhall verify`.
 
-use super::{Failure, open, require_current};
+use super::{Failure, open, require_current, say};
 use crate::app::Parts;
 use crate::config::Config;
 use crate::verify::{self, Violation};
@@ -14,7 +14,7 @@ pub async fn verify(config: Config) -> Result<(), Failure> {
 
 /// The report; a failure when anything is broken.
 pub(super) fn tell(violations: &[Violation]) -> Result<(), Failure> {
-    print!("{}", verify::report(violations));
+    say(verify::report(violations).trim_end())?;
     match violations.len() {
         0 => Ok(()),
         1 => Err(Failure::new("an invariant is broken: the line above says where")),

@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::db::{Db, Param, Tx};
+use crate::db::{Db, MIGRATIONS, Param, Tx};
 use crate::error::{Error, Result};
 use crate::{listings, params};
 
@@ -34,6 +34,7 @@ pub async fn export<W: Write + Send + 'static>(
     progress: impl Fn(u64) + Send + 'static,
 ) -> Result<(Contents, W)> {
     db.read_long(move |tx| {
+        require_this_schema(tx)?;
         let mut writer = stream::Writer::begin(out, tx.now())?;
         let mut rows = 0;
         for table in TABLES {
@@ -74,8 +75,8 @@ impl Checked {
 pub async fn import(db: &Db, export: Checked, progress: Progress) -> Result<Contents> {
     let at = Arc::new(AtomicUsize::new(0));
     let reached = Arc::clone(&at);
-    // The one transaction that takes as long as it takes.
-    let moved = db.write(move |tx| {
+    let moved = db.write_long(move |tx| {
+        require_this_schema(tx)?;
         require_empty(tx)?;
         let mut load = Load { tx, table: &TABLES[0], waiting: Vec::new(), reached: &reached };
         let contents = read(&export.file, &progress, |table, row| load.take(table, row))?;
@@ -94,6 +95,20 @@ pub async fn import(db: &Db, export: Checked, progress: Progress) -> Result<Cont
         }
         other => other,
     })
+}
+
+/// Refuses a schema that has more than this program knows of: a server's may, while its programs are replaced.
+fn require_this_schema(tx: &Tx) -> Result<()> {
+    let version: i64 =
+        tx.one("select coalesce(max(version), 0) from schema_migrations", params![], |row| row.next())?;
+    let ours = MIGRATIONS.last().map_or(0, |step| step.version);
+    match version == i64::from(ours) {
+        true => Ok(()),
+        false => Err(Error::broken(format!(
+            "the database is at schema version {version}, this program at {ours}: nothing may be left behind, use the \
+             guildhall of that version"
+        ))),
+    }
 }
 
 /// Refuses a database in which anything is stored.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::Arc;
 
+use guildhall::db::Tx;
 use guildhall::error::Result;
 use guildhall::moving::{self, Checked, Contents, Kind, Progress, STAYS, TABLES};
 use guildhall::params;
@@ -12,11 +13,20 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::{PASSWORD, Person, Program, TestApp, path_of};
-use crate::verify::lived_in;
+use crate::verify::lives_in;
+
+async fn lived_in() -> TestApp {
+    lives_in(TestApp::new().await).await
+}
+
+/// On the embedded database, whichever the others are on.
+async fn embedded() -> TestApp {
+    TestApp::with(|config| config.database_url = None).await
+}
 
 /// A row at least in every table, and some that are hard to spell.
-async fn full() -> (TestApp, Person) {
-    let app = lived_in().await;
+async fn full(app: TestApp) -> (TestApp, Person) {
+    let app = lives_in(app).await;
     let (buyer, seller) = (app.log_in("buyer").await, app.log_in("seller").await);
     app.refresh(&buyer.refresh_token).await.expect(200);
     let page = json!({ "bio": "Lines,\n\"quotes\", ünïcode \u{1F426} and \\", "skills": ["inking"] });
@@ -66,40 +76,57 @@ async fn imported(app: &TestApp, export: &[u8]) -> Result<Contents> {
     moving::import(app.app.db(), checked(export)?, quiet()).await
 }
 
+/// Moves `old` into `new` and back into `last`.
+async fn moves(old: TestApp, new: TestApp, last: TestApp) {
+    let (old, buyer) = full(old).await;
+    let (contents, export) = exported(&old).await;
+    let text = std::str::from_utf8(&export).unwrap();
+    for table in TABLES {
+        let empty = format!("{{\"end_of\":\"{}\",\"rows\":0", table.name);
+        assert!(!text.contains(&empty), "no row of {} was put to the test", table.name);
+    }
+    let between = |export: &[u8]| lines_of(export)[1..].split_last().map(|(_, rows)| rows.to_vec());
+    let mut from = export.clone();
+    for app in [&new, &last] {
+        assert_eq!(imported(app, &from).await.unwrap(), contents);
+        let (again, export_again) = exported(app).await;
+        assert_eq!(again, contents);
+        assert_eq!(between(&export_again), between(&export));
+        from = export_again;
+        app.verify().await;
+
+        assert_eq!(app.get("/users/me", &buyer).await.expect(200).json()["username"], "buyer");
+        for path in
+            ["/services?q=logo", "/services?q=logo&sort=newest", "/services", "/services?tag=branding"]
+        {
+            assert_eq!(app.get(path, None).await.json(), old.get(path, None).await.json(), "{path}");
+            assert_ne!(app.get(path, None).await.json()["data"], json!([]), "{path}");
+        }
+        for path in ["/orders?limit=100", "/notifications/me?limit=100", "/payments/transactions?limit=100"] {
+            assert_eq!(app.get(path, &buyer).await.json(), old.get(path, &buyer).await.json(), "{path}");
+        }
+    }
+    assert_eq!(last.log_in("seller").await.id, old.log_in("seller").await.id);
+    let cast =
+        json!({ "title": "Signs", "description": "A logo on wood.", "category": "x", "price": "5.00" });
+    last.post("/services", &last.log_in("seller").await, cast).await.expect(201);
+    let newest = last.get("/services?q=logo&sort=newest", None).await.json();
+    assert_eq!(newest["data"][0]["title"], "Signs");
+}
+
 #[tokio::test]
 async fn everything_moves_and_nothing_changes_on_the_way() {
-    let (old, buyer) = full().await;
-    let (contents, export) = exported(&old).await;
-    let text = String::from_utf8(export.clone()).unwrap();
-    for table in TABLES {
-        assert!(
-            !text.contains(&format!("{{\"end_of\":\"{}\",\"rows\":0", table.name)),
-            "no row of {}",
-            table.name
-        );
-    }
-    let new = TestApp::new().await;
-    assert_eq!(imported(&new, &export).await.unwrap(), contents);
-    let (again, export_again) = exported(&new).await;
-    assert_eq!(again, contents);
-    let between = |export: &[u8]| lines_of(export)[1..].split_last().map(|(_, rows)| rows.to_vec());
-    assert_eq!(between(&export_again), between(&export));
-    new.verify().await;
+    moves(TestApp::new().await, embedded().await, TestApp::new().await).await;
+}
 
-    assert_eq!(new.get("/users/me", &buyer).await.expect(200).json()["username"], "buyer");
-    assert_eq!(new.log_in("seller").await.id, old.log_in("seller").await.id);
-    for path in ["/services?q=logo", "/services?q=logo&sort=newest", "/services", "/services?tag=branding"] {
-        assert_eq!(new.get(path, None).await.json(), old.get(path, None).await.json(), "{path}");
-        assert_ne!(new.get(path, None).await.json()["data"], json!([]), "{path}");
-    }
-    for path in ["/orders?limit=100", "/notifications/me?limit=100", "/payments/transactions?limit=100"] {
-        assert_eq!(new.get(path, &buyer).await.json(), old.get(path, &buyer).await.json(), "{path}");
-    }
+#[tokio::test]
+async fn everything_moves_out_of_the_embedded_database_and_back() {
+    moves(embedded().await, TestApp::new().await, embedded().await).await;
 }
 
 #[tokio::test]
 async fn the_digest_is_that_of_the_contents_and_not_of_the_hour() {
-    let (app, _) = full().await;
+    let (app, _) = full(TestApp::new().await).await;
     let (first, export) = exported(&app).await;
     app.app.db().clock().advance(std::time::Duration::from_secs(5));
     let (second, later) = exported(&app).await;
@@ -245,107 +272,148 @@ async fn an_export_that_changes_while_it_is_read_is_refused() {
     assert_eq!(exported(&new).await.0, other);
 }
 
-/// `table.column kind`, generated columns left out, as the embedded engine's schema has it.
-const COLUMNS: &str =
-    "select t.name, c.name, c.type, c.pk from sqlite_schema t join pragma_table_info(t.name) c
-     where t.type = 'table' and t.name not like 'sqlite_%' order by t.name, c.cid";
+/// Each column that is stored: its table, its name, its type, whether it is part of the primary key, and how text in it is
+/// ordered where that is a matter of the schema.
+fn columns(tx: &Tx, embedded: bool) -> Result<Vec<(String, String, String)>> {
+    let sql = match embedded {
+        true => {
+            "select t.name, c.name, lower(c.type) || case when c.pk > 0 then ' key' else '' end
+             from sqlite_schema t join pragma_table_info(t.name) c
+             where t.type = 'table' and t.name not like 'sqlite_%' and t.name not like 'service_search_%'"
+        }
+        false => {
+            "select cast(c.table_name as text), cast(c.column_name as text),
+                 c.data_type || case when i.indrelid is null then '' when c.data_type <> 'text' then ' key'
+                     else ' key by ' || coalesce(c.collation_name, 'locale') end
+             from information_schema.columns c
+             join pg_attribute a on a.attrelid = cast(c.table_name as regclass) and a.attname = c.column_name
+             left join pg_index i on i.indrelid = a.attrelid and i.indisprimary and a.attnum = any (i.indkey)
+             where c.table_schema = 'public' and c.is_generated = 'NEVER'"
+        }
+    };
+    tx.all(sql, params![], |row| Ok((row.next()?, row.next()?, row.next()?)))
+}
+
+/// How an engine stores a column of a kind.
+fn stored_as(kind: Kind, key: bool, embedded: bool) -> String {
+    let (stored, served) = match kind {
+        Kind::Id => ("blob", "uuid"),
+        Kind::Bytes => ("blob", "bytea"),
+        Kind::Time => ("integer", "timestamp with time zone"),
+        Kind::Integer => ("integer", "bigint"),
+        Kind::Boolean => ("integer", "boolean"),
+        Kind::Text => ("text", "text"),
+        Kind::Json => ("text", "jsonb"),
+    };
+    match (embedded, key, kind) {
+        (true, true, _) => format!("{stored} key"),
+        (true, false, _) => stored.to_owned(),
+        (false, true, Kind::Text) => format!("{served} key by C"),
+        (false, true, _) => format!("{served} key"),
+        (false, false, _) => served.to_owned(),
+    }
+}
 
 #[tokio::test]
 async fn every_column_of_the_schema_moves_or_is_said_to_stay() {
     let app = TestApp::new().await;
-    let columns = |tx: &guildhall::db::Tx| {
-        tx.all(COLUMNS, params![], |row| {
-            let (table, column, kind): (String, String, String) = (row.next()?, row.next()?, row.next()?);
-            Ok((table, column, kind.to_lowercase(), row.next::<i64>()?))
-        })
-    };
-    let columns = app.app.db().read(columns).await.unwrap();
+    let embedded = app.app.db().is_exclusive();
+    let columns = app.app.db().read(move |tx| columns(tx, embedded)).await.unwrap();
     let stays = |table: &str, column: &str| {
         let column = format!("{table}.{column}");
-        STAYS.iter().any(|(what, why)| !why.is_empty() && (*what == table || *what == column))
+        STAYS.iter().any(|(what, _)| *what == table || *what == column)
     };
     let stored: BTreeSet<String> = columns
         .iter()
-        .filter(|(table, column, ..)| !stays(table, column))
-        .map(|(table, column, kind, key)| format!("{table}.{column} {kind} {}", *key > 0))
+        .filter(|(table, column, _)| !stays(table, column))
+        .map(|(table, column, kind)| format!("{table}.{column} {kind}"))
         .collect();
-    let stored_as = |kind: &Kind| match kind {
-        Kind::Id | Kind::Bytes => "blob",
-        Kind::Time | Kind::Integer | Kind::Boolean => "integer",
-        Kind::Text | Kind::Json => "text",
-    };
     let mut moves = BTreeSet::new();
     for table in TABLES {
         for (place, (column, kind)) in table.columns.iter().enumerate() {
-            moves.insert(format!("{}.{column} {} {}", table.name, stored_as(kind), place < table.key));
+            // The embedded engine's key of listings is the number that stays behind.
+            let key = place < table.key && !(embedded && table.name == "services");
+            moves.insert(format!("{}.{column} {}", table.name, stored_as(*kind, key, embedded)));
         }
     }
-    // `search_key` is the embedded engine's primary key in the place of the id.
-    let moves: BTreeSet<String> = moves
-        .into_iter()
-        .map(|column| column.replace("services.id blob true", "services.id blob false"))
-        .collect();
-    assert_eq!(stored, moves);
+    let odd: Vec<&String> = stored.symmetric_difference(&moves).collect();
+    assert!(odd.is_empty(), "in the schema or in the manifest, not in both: {odd:#?}");
+    let of_the_other = if embedded { "commits" } else { "services.search_key" };
     for (what, _) in STAYS {
         let (table, column) = what.split_once('.').unwrap_or((what, ""));
-        let there = columns.iter().any(|(t, c, ..)| t == table && (column.is_empty() || c == column));
-        assert!(there, "{what} stays, and is not in the schema");
+        let there = columns.iter().any(|(t, c, _)| t == table && (column.is_empty() || c == column));
+        assert_eq!(there, *what != of_the_other, "{what} stays");
     }
 }
 
 #[test]
 fn the_program_exports_while_it_serves_and_imports_from_a_pipe() {
-    let program = Program::new();
-    program.make_administrator();
-    let server = program.serve(&[]);
-    let ended = program.run(&["export", "moving.jsonl"]).expect(0);
+    let (first, second, third) = (Program::new(), Program::new(), Program::new());
+    first.make_administrator();
+    let file = first.dir().join("moving.jsonl").to_str().unwrap().to_owned();
+    let server = first.serve(&[]);
+    let ended = first.run(&["export", &file]).expect(0);
     let digest = ended.stdout.split_whitespace().find(|word| word.len() == 64).unwrap().to_owned();
-    let again = program.run(&["export", "moving.jsonl"]).expect(1);
+    let again = first.run(&["export", &file]).expect(1);
     assert!(again.stderr.contains("exports are never overwritten"), "{}", again.stderr);
-    let busy = program.run(&["import", "moving.jsonl"]).expect(1);
-    assert!(busy.stderr.contains("in use by another guildhall"), "{}", busy.stderr);
+    assert!(!first.dir().join("moving.jsonl.partial").exists());
     drop(server);
-    assert!(!program.dir().join("moving.jsonl.partial").exists());
 
-    let into = program.run(&["import", "moving.jsonl", "--data-dir", "second"]).expect(0);
+    let into = second.run(&["import", &file]).expect(0);
     assert!(into.stdout.contains(&digest), "{}", into.stdout);
     assert!(into.stdout.contains("ok      9 "), "{}", into.stdout);
-    let taken = program.run(&["import", "moving.jsonl", "--data-dir", "second"]).expect(1);
+    let taken = second.run(&["import", &file]).expect(1);
     assert!(taken.stderr.contains("the database is not empty"), "{}", taken.stderr);
 
-    let piped = program.run(&["export", "-", "--data-dir", "second"]).expect(0);
+    let piped = second.run(&["export", "-"]).expect(0);
     assert!(piped.stderr.contains(&digest), "{}", piped.stderr);
-    program.run_with(&["import", "-", "--data-dir", "third"], &piped.stdout).expect(0);
-    let left: Vec<_> = std::fs::read_dir(program.dir().join("third")).unwrap().collect();
-    assert!(
-        left.iter().all(|file| !file.as_ref().unwrap().file_name().to_string_lossy().starts_with("import"))
-    );
-    let server = program.serve(&["--data-dir", "third"]);
+    third.run_with(&["import", "-"], &piped.stdout).expect(0);
+    let data = std::fs::read_dir(third.dir().join("guildhall-data")).into_iter().flatten();
+    assert_eq!(data.filter(|file| format!("{file:?}").contains("import")).count(), 0);
+    let server = third.serve(&[]);
     let body = json!({ "username": "keeper", "password": PASSWORD });
     assert_eq!(server.post("/users/login", None, &body).expect(200).json()["user"]["role"], "admin");
 }
 
 #[test]
+fn a_backup_fills_another_database() {
+    let (first, second) = (Program::new(), Program::new());
+    first.make_administrator();
+    let file = first.dir().join("backup").to_str().unwrap().to_owned();
+    first.run(&["backup", &file]).expect(0);
+    first.run(&["backup", &file]).expect(1);
+    second.run(&["restore", &file]).expect(0);
+    second.run(&["verify"]).expect(0);
+    second.serve(&[]).log_in("keeper");
+    second.run(&["restore", &file]).expect(1);
+}
+
+#[test]
 fn a_damaged_export_leaves_no_database_behind() {
-    let program = Program::new();
+    let program = Program::embedded();
     program.make_administrator();
     program.run(&["export", "whole.jsonl"]).expect(0);
     let whole = std::fs::read_to_string(program.dir().join("whole.jsonl")).unwrap();
     std::fs::write(program.dir().join("damaged.jsonl"), whole.replace("keeper", "kepper")).unwrap();
     std::fs::write(program.dir().join("cut.jsonl"), &whole[..whole.len() / 2]).unwrap();
-    for (file, why) in [
+    let refusals = [
         ("damaged.jsonl", "are not those that were exported"),
         ("cut.jsonl", "breaks off"),
         ("none", "cannot read"),
-    ] {
+    ];
+    for (file, why) in refusals {
         let ended = program.run(&["import", file, "--data-dir", "fresh"]).expect(1);
         assert!(ended.stderr.contains(why), "{}", ended.stderr);
         assert!(!program.dir().join("fresh/guildhall.db").exists(), "{file}");
     }
-    let piped =
-        program.run_with(&["import", "-", "--data-dir", "fresh"], &whole[..whole.len() - 1]).expect(1);
+    let cut = &whole[..whole.len() - 1];
+    let piped = program.run_with(&["import", "-", "--data-dir", "fresh"], cut).expect(1);
     assert!(piped.stderr.contains("what is piped cannot be imported"), "{}", piped.stderr);
     assert!(!program.dir().join("fresh/guildhall.db").exists());
     program.run(&["export", "absent.jsonl", "--data-dir", "nowhere"]).expect(1);
     assert!(!program.dir().join("nowhere").exists() && !program.dir().join("absent.jsonl").exists());
+
+    let _server = program.serve(&[]);
+    let busy = program.run(&["import", "whole.jsonl"]).expect(1);
+    assert!(busy.stderr.contains("in use by another guildhall"), "{}", busy.stderr);
 }

@@ -9,9 +9,12 @@ use serde_json::json;
 
 use crate::support::{TestApp, order_path};
 
+async fn lived_in() -> TestApp {
+    lives_in(TestApp::new().await).await
+}
+
 /// Orders in every state, reviews, refunds, a message and a settled dispute.
-pub async fn lived_in() -> TestApp {
-    let app = TestApp::new().await;
+pub async fn lives_in(app: TestApp) -> TestApp {
     let cast = app.cast().await;
     for status in [Status::Pending, Status::Active, Status::Delivered, Status::Cancelled, Status::Disputed] {
         app.order_at(status, &cast).await;
