@@ -220,6 +220,8 @@ impl<K> FromDb for Id<K> {
 
 /// PostgreSQL counts microseconds from 2000-01-01T00:00:00Z.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+/// Its calendar, from there: 4714-11-24 before Christ up to the year 294277. What lies outside is compared as infinitely far.
+const POSTGRES_CALENDAR: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
 
 impl Stored for Time {
     const POSTGRES: Type = Type::TIMESTAMPTZ;
@@ -227,7 +229,11 @@ impl Stored for Time {
         Ok(self.as_micros().into())
     }
     fn to_postgres(&self, out: &mut BytesMut) -> Result<IsNull, BoxedError> {
-        let micros = self.as_micros().saturating_sub(POSTGRES_EPOCH_MICROS);
+        let micros = match self.as_micros().saturating_sub(POSTGRES_EPOCH_MICROS) {
+            before if before < POSTGRES_CALENDAR.start => i64::MIN,
+            after if after >= POSTGRES_CALENDAR.end => i64::MAX,
+            micros => micros,
+        };
         out.extend_from_slice(&micros.to_be_bytes());
         Ok(IsNull::No)
     }

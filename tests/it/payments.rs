@@ -255,6 +255,7 @@ async fn everybody_lists_their_own_transactions() {
     assert_eq!(first, all[..2]);
     assert_eq!(list(&format!("?limit=2&cursor={}", cursor.unwrap()), &buyer).await.0, all[2..]);
     app.get("/payments/transactions?type=gift", &buyer).await.problem(400, "invalid_parameter");
+    assert_eq!(list("?from=-004800-01-01T00:00:00Z&type=refund", &buyer).await.0, ["refund/pending"]);
     app.get("/payments/transactions?from=yesterday", &buyer).await.problem(400, "invalid_parameter");
     app.settle().await;
     assert_eq!(list("?type=refund", &buyer).await.0, ["refund/success"]);

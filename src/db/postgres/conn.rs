@@ -15,6 +15,17 @@ use crate::time::Time;
 /// Rows that a long read holds at a time.
 const SLICE: &str = "1000";
 
+/// For each foreign key, of one column as all of ours are, the search for rows that refer to nothing.
+const REFERENCES: &str = "
+    select format(
+        'select ''a row of %1$s refers to a missing row of %2$s'' from %1$s c
+         where c.%3$I is not null and not exists (select 1 from %2$s p where p.%4$I = c.%3$I)',
+        k.conrelid::regclass, k.confrelid::regclass, child.attname, parent.attname)
+    from pg_constraint k
+    join pg_attribute child on child.attrelid = k.conrelid and child.attnum = k.conkey[1]
+    join pg_attribute parent on parent.attrelid = k.confrelid and parent.attnum = k.confkey[1]
+    where k.contype = 'f' and k.connamespace = current_schema()::regnamespace";
+
 /// Why a transaction cannot be committed.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -112,7 +123,8 @@ impl<'c> Conn<'c> {
         Ok(())
     }
 
-    /// Foreign keys and files are the server's to keep; what it knows to be unchecked or broken is told.
+    /// What the server knows to be unchecked or broken, and rows that came in while its foreign keys were not looked at:
+    /// by a restore or a replica.
     pub fn check_integrity(&self) -> Result<Vec<String>> {
         let mut wrong = Vec::new();
         self.each(
@@ -126,6 +138,17 @@ impl<'c> Conn<'c> {
                 Ok(true)
             },
         )?;
+        let mut searches: Vec<String> = Vec::new();
+        self.each(REFERENCES, &[], |row| {
+            searches.push(row.next()?);
+            Ok(true)
+        })?;
+        for search in searches {
+            self.each(&search, &[], |row| {
+                wrong.push(row.next::<String>()?);
+                Ok(true)
+            })?;
+        }
         Ok(wrong)
     }
 

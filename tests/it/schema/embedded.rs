@@ -126,7 +126,7 @@ impl Embedded {
 }
 
 fn is_id(column: &str) -> bool {
-    column == "id" || column.ends_with("_id") || column == "requested_by"
+    column == "id" || ["_id", "_by"].iter().any(|end| column.ends_with(end))
 }
 
 fn is_moment(column: &str) -> bool {
