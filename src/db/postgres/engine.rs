@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TrySendError, bounded, select};
 use tokio::sync::oneshot;
 
 use super::conn::{Conn, Ended};
@@ -18,7 +18,7 @@ use crate::id::Id;
 use crate::params;
 use crate::time::Time;
 
-/// Jobs that may wait; the next one is refused with 503.
+/// Jobs that may wait of each kind, so that a crowd of readers refuses no write; the next one is refused with 503.
 const QUEUE: usize = 4_096;
 /// From the moment that a request asks until it is told that the database does not answer.
 const DEADLINE: Duration = Duration::from_millis(2_200);
@@ -34,7 +34,8 @@ type Job = Box<dyn FnOnce(&Line, &Shared) + Send>;
 
 pub(in crate::db) struct Engine {
     server: Arc<Server>,
-    jobs: Sender<Job>,
+    reads: Sender<Job>,
+    writes: Sender<Job>,
     health: Arc<Health>,
     /// The thread that looks ends when this is dropped.
     _looking: Sender<()>,
@@ -52,13 +53,15 @@ impl Engine {
             line.server().require_safe(line)?;
             set_the_clock(line, &shared)
         })?;
-        let (jobs, queue) = bounded::<Job>(QUEUE);
+        let (reads, read_queue) = bounded::<Job>(QUEUE);
+        let (writes, write_queue) = bounded::<Job>(QUEUE);
         for _ in 0..server.connections {
             let line_server = Arc::clone(&server);
-            let (queue, shared): (Receiver<Job>, _) = (queue.clone(), Arc::clone(&shared));
+            let (reads, writes) = (read_queue.clone(), write_queue.clone());
+            let shared = Arc::clone(&shared);
             spawn("db-line", move || {
                 let Ok(line) = Line::new(line_server, Purpose::Request) else { return };
-                while let Ok(job) = queue.recv() {
+                while let Ok(job) = next(&reads, &writes) {
                     job(&line, &shared);
                 }
             })?;
@@ -67,7 +70,7 @@ impl Engine {
         let (looking, stop) = bounded(0);
         let (of_server, told) = (Arc::clone(&server), Arc::clone(&health));
         spawn("db-look", move || look(of_server, &told, &stop))?;
-        Ok(Self { server, jobs, health, _looking: looking })
+        Ok(Self { server, reads, writes, health, _looking: looking })
     }
 
     pub async fn read<T, F>(&self, work: F) -> Result<T>
@@ -77,18 +80,21 @@ impl Engine {
     {
         let until = Instant::now() + DEADLINE;
         let (reply, answer) = oneshot::channel();
-        self.send(Box::new(move |line, shared| {
-            // The caller has gone away: its answer is not needed.
-            if reply.is_closed() {
-                return;
-            }
-            let mut reply = Some(reply);
-            read_in(line, shared, Some(until), work, |outcome| {
-                if let Some(reply) = reply.take() {
-                    let _ = reply.send(outcome);
+        send(
+            &self.reads,
+            Box::new(move |line, shared| {
+                // The caller has gone away: its answer is not needed.
+                if reply.is_closed() {
+                    return;
                 }
-            });
-        }))?;
+                let mut reply = Some(reply);
+                read_in(line, shared, Some(until), work, |outcome| {
+                    if let Some(reply) = reply.take() {
+                        let _ = reply.send(outcome);
+                    }
+                });
+            }),
+        )?;
         answer.await.map_err(|_| Error::broken("a database thread went away"))?
     }
 
@@ -115,9 +121,12 @@ impl Engine {
     {
         let until = Instant::now() + DEADLINE;
         let (reply, answer) = oneshot::channel();
-        self.send(Box::new(move |line, shared| {
-            let _ = reply.send(write_in(line, shared, Some(until), &work));
-        }))?;
+        send(
+            &self.writes,
+            Box::new(move |line, shared| {
+                let _ = reply.send(write_in(line, shared, Some(until), &work));
+            }),
+        )?;
         answer.await.map_err(|_| Error::broken("a database thread went away"))?
     }
 
@@ -143,13 +152,21 @@ impl Engine {
             Some(why) => Err(Fault::Away(why.clone()).into()),
         }
     }
+}
 
-    fn send(&self, job: Job) -> Result<()> {
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Fault::Overloaded.into(),
-            TrySendError::Disconnected(_) => Error::broken("the database threads have ended"),
-        })
+/// Whatever comes first; where both kinds wait, either.
+fn next(reads: &Receiver<Job>, writes: &Receiver<Job>) -> Result<Job, RecvError> {
+    select! {
+        recv(reads) -> job => job,
+        recv(writes) -> job => job,
     }
+}
+
+fn send(queue: &Sender<Job>, job: Job) -> Result<()> {
+    queue.try_send(job).map_err(|error| match error {
+        TrySendError::Full(_) => Fault::Overloaded.into(),
+        TrySendError::Disconnected(_) => Error::broken("the database threads have ended"),
+    })
 }
 
 /// Runs `work` with a connection on a thread of its own and waits for it: for what must be known before anything starts.
