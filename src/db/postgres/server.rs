@@ -125,6 +125,8 @@ pub struct Server {
 pub(super) enum Begin {
     Read,
     Write,
+    /// A write beside which no other one runs. It locks before it looks, so nobody can have been faster.
+    Alone,
 }
 
 /// What a connection is for.
@@ -169,25 +171,39 @@ impl Server {
 
     /// The words that open a transaction here: a pooler may have given it a connection that knows no deadlines.
     pub(super) fn begin(&self, begin: Begin, purpose: Purpose) -> &'static str {
-        match (self.pooler, purpose, begin) {
-            (false, _, Begin::Read) | (true, Purpose::Long, Begin::Read) => {
-                "begin isolation level repeatable read read only"
-            }
-            (true, Purpose::Request, Begin::Read) => {
-                "begin isolation level repeatable read read only;
-                 set local statement_timeout = 2500; set local lock_timeout = 2000;
+        macro_rules! words {
+            (read $deadlines:expr) => {
+                concat!("begin isolation level repeatable read read only", $deadlines)
+            };
+            (write $deadlines:expr, $lock:expr) => {
+                concat!(
+                    "begin isolation level serializable",
+                    $deadlines,
+                    "; lock table settings in ",
+                    $lock,
+                    " mode; select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
+                )
+            };
+        }
+        macro_rules! deadlines {
+            () => {
+                "; set local statement_timeout = 2500; set local lock_timeout = 2000;
                  set local idle_in_transaction_session_timeout = 10000"
-            }
-            (false, _, Begin::Write) | (true, Purpose::Long, Begin::Write) => {
-                "begin isolation level serializable;
-                 select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
-            }
-            (true, Purpose::Request, Begin::Write) => {
-                "begin isolation level serializable;
-                 set local statement_timeout = 2500; set local lock_timeout = 2000;
-                 set local idle_in_transaction_session_timeout = 10000;
-                 select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
-            }
+            };
+        }
+        // Whoever waits longer to be alone keeps too many others waiting behind him.
+        macro_rules! soon {
+            () => {
+                "; set local lock_timeout = 300"
+            };
+        }
+        match (self.pooler && purpose == Purpose::Request, begin) {
+            (false, Begin::Read) => words!(read ""),
+            (true, Begin::Read) => words!(read deadlines!()),
+            (false, Begin::Write) => words!(write "", "row share"),
+            (true, Begin::Write) => words!(write deadlines!(), "row share"),
+            (false, Begin::Alone) => words!(write soon!(), "exclusive"),
+            (true, Begin::Alone) => words!(write concat!(deadlines!(), soon!()), "exclusive"),
         }
     }
 
