@@ -10,4 +10,5 @@ tests/outage --times "$times" 1 5 30
 tests/full_disk
 tests/crash 50
 trap 'scripts/postgres stop' EXIT
-GUILDHALL_TEST_DATABASE_URL=$(scripts/postgres start) tests/crash 50
+server=$(scripts/postgres start)
+GUILDHALL_TEST_DATABASE_URL=$server tests/crash 50
