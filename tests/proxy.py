@@ -5,9 +5,8 @@ import socket
 import struct
 import threading
 
-# The statement; a table called `commits` is another word.
-COMMIT = re.compile(rb"\bcommit\b", re.IGNORECASE)
-# ReadyForQuery, outside a transaction.
+# The messages of PostgreSQL's protocol that matter here: a Query that is COMMIT, and ReadyForQuery outside a transaction.
+COMMIT = re.compile(rb"Q\0\0\0\x0bcommit\0", re.IGNORECASE)
 OVER = b"Z\0\0\0\5I"
 
 
@@ -31,6 +30,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_):
+        self.restore()
         self.refuse()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()

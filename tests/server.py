@@ -25,10 +25,10 @@ class Refused(Exception):
 
 
 class Server:
-    """The program on a data directory, or on a database of its own where GUILDHALL_TEST_DATABASE_URL names a server;
-    limits are off. Logs go to `server.log` beside the data."""
+    """The program on a data directory, or on a database of its own where GUILDHALL_TEST_DATABASE_URL names a server, but
+    for an embedded one; limits are off. Logs go to `server.log` beside the data."""
 
-    def __init__(self, directory, database_url=None):
+    def __init__(self, directory, database_url=None, embedded=False):
         self.directory = pathlib.Path(directory)
         self.port = postgres.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -39,11 +39,12 @@ class Server:
             "GUILDHALL_RATE_LIMIT": "off",
         }
         self.database_url = database_url
+        self.embedded = embedded
         self.afterwards = contextlib.ExitStack()
 
     def __enter__(self):
         server = os.environ.get(postgres.SERVER_URL)
-        if server and not self.database_url:
+        if server and not self.database_url and not self.embedded:
             self.database_url = self.afterwards.enter_context(postgres.database(server))
         if self.database_url:
             self.environment |= {"GUILDHALL_DATABASE_URL": self.database_url, "GUILDHALL_ALLOW_UNSAFE_DATABASE": "true"}
@@ -101,6 +102,11 @@ class Server:
 
     def request(self, method, path, token=None, body=None, key=None):
         """One request on a connection of its own: status and JSON."""
+        status, _, answer = self.ask(method, path, token, body, key)
+        return status, answer
+
+    def ask(self, method, path, token=None, body=None, key=None):
+        """The same with the headers: status, headers and JSON."""
         headers = {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -115,7 +121,7 @@ class Server:
             answer = connection.getresponse()
             content = answer.read()
             is_json = "json" in answer.headers.get("Content-Type", "")
-            return answer.status, json.loads(content) if is_json and content else None
+            return answer.status, answer.headers, json.loads(content) if is_json and content else None
         finally:
             connection.close()
 

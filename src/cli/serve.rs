@@ -83,7 +83,11 @@ async fn keep_in_step(app: App) {
     let mut failing = false;
     loop {
         beats.tick().await;
-        match step(&app, &mut watch).await {
+        let stepped = match step(&app, &mut watch).await {
+            Ok(()) if failing => events::let_go(&app).await,
+            other => other,
+        };
+        match stepped {
             Ok(()) if std::mem::take(&mut failing) => {
                 tracing::info!("in step with the other nodes again");
             }

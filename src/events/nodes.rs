@@ -66,6 +66,16 @@ pub async fn leave(app: &App) -> Result<()> {
         .await
 }
 
+/// Frees what this process holds itself: while the database was away, its work may have ended without being able to say
+/// so. What is still at work may be done twice, which its key makes harmless.
+pub async fn let_go(app: &App) -> Result<()> {
+    let freed = app.db().write(|tx| timers::free(tx, tx.wired::<Node>().id)).await?;
+    if freed > 0 {
+        tracing::info!(freed, "what was cut off while the database was away is due now");
+    }
+    Ok(())
+}
+
 /// What a process has heard of the others.
 #[derive(Default)]
 pub struct Watch {
