@@ -11,6 +11,7 @@ use guildhall::params;
 use guildhall::test_clock;
 use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::payments::unknown::only_begin;
 use crate::support::{Person, TestApp, Troubles};
@@ -215,6 +216,26 @@ async fn two_workers_meet_every_deadline_once() {
         assert_eq!(app.count(count).await, 100, "{count}");
     }
     app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_pay_at_once_on_several_nodes_are_all_served() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let listing = app.listing(&seller).await;
+    let nodes = [app.second(), app.second(), app].map(Arc::new);
+    let mut crowd = JoinSet::new();
+    for number in 0..24 {
+        let (node, buyer) = (Arc::clone(&nodes[number % nodes.len()]), buyer.clone());
+        let order = json!({ "service_id": listing["id"] });
+        crowd.spawn(async move {
+            let order = node.post("/orders", &buyer, order).await.expect(201).json();
+            node.pay(&buyer, &order, "pm_card_visa").await.expect(201);
+        });
+    }
+    crowd.join_all().await;
+    assert_eq!(nodes[0].charges().await, 24);
+    nodes[0].verify().await;
 }
 
 #[tokio::test]
