@@ -80,11 +80,12 @@ async fn keep_in_step(app: App) {
     let mut beats = tokio::time::interval(events::BEAT);
     // Beats that were missed are not made up for: each counts as one second of the others' silence.
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let (mut failing, mut outages) = (false, 0);
     loop {
         beats.tick().await;
+        let seen = app.db().outages();
         let stepped = match step(&app, &mut watch).await {
-            Ok(()) if failing => events::let_go(&app).await,
+            Ok(()) if failing || seen != outages => events::let_go(&app).await.inspect(|()| outages = seen),
             other => other,
         };
         match stepped {

@@ -178,6 +178,14 @@ impl Db {
         }
     }
 
+    /// How often the database was seen to be away since this process began.
+    pub fn outages(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(_) => 0,
+            Engine::Postgres(engine) => engine.outages(),
+        }
+    }
+
     /// Whether this process has the database for itself.
     pub fn is_exclusive(&self) -> bool {
         matches!(self.engine, Engine::Sqlite(_))

@@ -1,5 +1,6 @@
 //! The threads: one bounded queue before them, a connection each, a deadline on everything that a request waits for.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,7 +44,11 @@ pub(in crate::db) struct Engine {
 
 /// What was last heard of the server.
 #[derive(Default)]
-struct Health(Mutex<Option<String>>);
+struct Health {
+    away: Mutex<Option<String>>,
+    /// How often it went away.
+    outages: AtomicU64,
+}
 
 impl Engine {
     /// Looks whether the server can be trusted with data, and starts the threads; they connect when they are needed.
@@ -150,10 +155,14 @@ impl Engine {
 
     /// What was last heard of the server.
     pub fn check(&self) -> Result<()> {
-        match self.health.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        match self.health.away.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             None => Ok(()),
             Some(why) => Err(Fault::Away(why.clone()).into()),
         }
+    }
+
+    pub fn outages(&self) -> u64 {
+        self.health.outages.load(Ordering::Relaxed)
     }
 }
 
@@ -219,9 +228,12 @@ fn look(server: Arc<Server>, health: &Health, stop: &Receiver<()>) {
             line.close();
         }
         let before =
-            std::mem::replace(&mut *health.0.lock().unwrap_or_else(PoisonError::into_inner), why.clone());
+            std::mem::replace(&mut *health.away.lock().unwrap_or_else(PoisonError::into_inner), why.clone());
         match (before, why) {
-            (None, Some(why)) => tracing::error!(why, "the database is away"),
+            (None, Some(why)) => {
+                health.outages.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(why, "the database is away");
+            }
             (Some(_), None) => tracing::info!("the database is back"),
             _ => {}
         }
