@@ -191,10 +191,10 @@ impl Server {
                  set local idle_in_transaction_session_timeout = 10000"
             };
         }
-        // Whoever waits longer to be alone keeps too many others waiting behind him.
+        // Whoever waits longer to be alone keeps too many others waiting behind him, and so does one that falls silent.
         macro_rules! soon {
             () => {
-                "; set local lock_timeout = 300"
+                "; set local lock_timeout = 300; set local idle_in_transaction_session_timeout = 1000"
             };
         }
         match (self.pooler && purpose == Purpose::Request, begin) {
