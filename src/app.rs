@@ -178,6 +178,9 @@ fn handlers(config: &Config) -> Handlers {
 /// The one timer without a subject: it schedules itself again.
 const HOUSEKEEPING: &str = "housekeeping";
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3_600);
+/// What is more than so many rows is forgotten in several goes, so that none takes longer than a write may.
+const FORGOTTEN_AT_ONCE: u32 = 10_000;
+const GOES_ON_AFTER: Duration = Duration::from_secs(1);
 
 /// Lets the events worker forget what is over, now and every hour. However many processes start, one timer remains.
 pub async fn start_housekeeping(app: &App) -> Result<()> {
@@ -187,11 +190,15 @@ pub async fn start_housekeeping(app: &App) -> Result<()> {
 }
 
 fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {
-    users::forget_expired(tx)?;
-    users::forget_stale(tx)?;
-    idempotency::forget_old(tx)?;
-    tx.forget_commits(tx.now().minus(HOUSEKEEPING_EVERY))?;
-    events::schedule(tx, HOUSEKEEPING, subject, tx.now().plus(HOUSEKEEPING_EVERY))
+    let most = FORGOTTEN_AT_ONCE;
+    let done = [
+        users::forget_expired(tx, most)?,
+        users::forget_stale(tx, most)?,
+        idempotency::forget_old(tx, most)?,
+        tx.forget_commits(tx.now().minus(HOUSEKEEPING_EVERY), most)?,
+    ];
+    let pause = if done == [true; 4] { HOUSEKEEPING_EVERY } else { GOES_ON_AFTER };
+    events::schedule(tx, HOUSEKEEPING, subject, tx.now().plus(pause))
 }
 
 /// Every operation of the API, in the order of the document.

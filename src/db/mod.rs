@@ -359,11 +359,11 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Forgets by which commits before `then` could be looked up, where they can be.
-    pub fn forget_commits(&self, then: Time) -> Result<()> {
+    /// Forgets by which commits before `then` could be looked up, where they can be, `most` of them; whether that was all.
+    pub fn forget_commits(&self, then: Time, most: u32) -> Result<bool> {
         match &self.conn {
-            Conn::Sqlite(_) => Ok(()),
-            Conn::Postgres(conn) => conn.forget_commits(then),
+            Conn::Sqlite(_) => Ok(true),
+            Conn::Postgres(conn) => conn.forget_commits(then, most),
         }
     }
 

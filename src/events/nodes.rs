@@ -137,14 +137,19 @@ fn register(tx: &Tx) -> Result<()> {
     Ok(())
 }
 
-/// Moves this process's row; whether it was gone and had to be made anew.
+/// Moves this process's row, also while the clock stands still because the database's was set back; whether it was gone
+/// and had to be made anew.
 fn renew(tx: &Tx) -> Result<bool> {
     let own = tx.wired::<Node>().id;
-    let moved = tx.execute("update nodes set seen_at = $2 where id = $1", params![own, tx.now()])?;
-    if moved == 0 {
+    let before: Option<Time> =
+        tx.first("select seen_at from nodes where id = $1", params![own], |row| row.next())?;
+    let Some(before) = before else {
         register(tx)?;
-    }
-    Ok(moved == 0)
+        return Ok(true);
+    };
+    let moved = tx.now().max(before.plus(Duration::from_micros(1)));
+    tx.execute("update nodes set seen_at = $2 where id = $1", params![own, moved])?;
+    Ok(false)
 }
 
 fn others(tx: &Tx) -> Result<Vec<(NodeId, Time)>> {

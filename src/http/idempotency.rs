@@ -103,9 +103,14 @@ impl Key {
     }
 }
 
-/// Forgets answers that are older than 72 hours.
-pub fn forget_old(tx: &Tx) -> Result<u64> {
-    tx.execute("delete from idempotency_keys where claimed_at <= $1", params![tx.now().minus(KEPT)])
+/// Forgets answers that are older than 72 hours, `most` of them; whether that was all.
+pub fn forget_old(tx: &Tx, most: u32) -> Result<bool> {
+    let forgotten = tx.execute(
+        "delete from idempotency_keys where (user_id, key) in
+             (select user_id, key from idempotency_keys where claimed_at <= $1 order by claimed_at limit $2)",
+        params![tx.now().minus(KEPT), most],
+    )?;
+    Ok(forgotten < u64::from(most))
 }
 
 /// Forgets every answer that was kept for a caller: his account is gone.

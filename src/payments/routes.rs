@@ -1,5 +1,7 @@
 //! The operations on payments.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::db::Tx;
@@ -143,6 +145,9 @@ fn filter(call: &Call<Nothing>) -> Result<Filter> {
     })
 }
 
+/// How long the books are waited for when the provider gave no answer.
+const UNTOLD: Duration = Duration::from_millis(500);
+
 /// What a payment that succeeded is answered with.
 type Succeeded = fn(&SeenPayment) -> Result<Answer>;
 
@@ -175,16 +180,19 @@ async fn carry_out<F: Form>(call: Call<F>, attempt: Attempt, succeeded: Succeede
     if let Err(unknown) = &outcome {
         tracing::warn!(payment = %id, %unknown, "a payment stays pending");
     }
+    // Whoever was told nothing need not wait until that is written down: it is, whether he waits or not.
+    let patience = if outcome.is_ok() { Duration::MAX } else { UNTOLD };
     let asked = attempt.clone();
-    let finished = call
-        .finish(move |tx, call| {
-            match &outcome {
-                Ok(outcome) => commands::apply(tx, &call.actor, &asked, outcome)?,
-                Err(_) => commands::no_answer(tx, id)?,
-            }
-            answer(tx, call, id, succeeded)
-        })
-        .await;
+    let finished = call.finish(move |tx, call| {
+        match &outcome {
+            Ok(outcome) => commands::apply(tx, &call.actor, &asked, outcome)?,
+            Err(_) => commands::no_answer(tx, id)?,
+        }
+        answer(tx, call, id, succeeded)
+    });
+    let finished = tokio::time::timeout(patience, finished)
+        .await
+        .unwrap_or_else(|late| Err(Error::Internal(late.into())));
     // The provider was asked, so whatever fails now is no reason to say that nothing was done: the timer asks again.
     finished.or_else(|error| {
         tracing::error!(payment = %id, %error, "the outcome of a payment could not be booked; it is asked for again");

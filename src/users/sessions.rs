@@ -149,13 +149,22 @@ pub(super) fn end_all(tx: &Tx, user: UserId, kept: Option<SessionId>) -> Result<
     Ok(())
 }
 
-/// Forgets sessions that are over and tokens that expired a day ago.
-pub fn forget_expired(tx: &Tx) -> Result<()> {
-    tx.execute("delete from sessions where expires_at <= $1", params![tx.now()])?;
+/// Forgets sessions that are over and tokens that expired a day ago, `most` of each; whether that was all.
+pub fn forget_expired(tx: &Tx, most: u32) -> Result<bool> {
     let yesterday = tx.now().minus(Duration::from_secs(86_400));
-    tx.execute("delete from access_tokens where expires_at <= $1", params![yesterday])?;
-    tx.execute("delete from refresh_tokens where expires_at <= $1", params![yesterday])?;
-    Ok(())
+    let sessions = tx.execute(
+        "delete from sessions where id in (select id from sessions where expires_at <= $1 limit $2)",
+        params![tx.now(), most],
+    )?;
+    let access_tokens = tx.execute(
+        "delete from access_tokens where hash in (select hash from access_tokens where expires_at <= $1 limit $2)",
+        params![yesterday, most],
+    )?;
+    let refresh_tokens = tx.execute(
+        "delete from refresh_tokens where hash in (select hash from refresh_tokens where expires_at <= $1 limit $2)",
+        params![yesterday, most],
+    )?;
+    Ok(sessions.max(access_tokens).max(refresh_tokens) < u64::from(most))
 }
 
 fn token(prefix: &str) -> Result<String> {

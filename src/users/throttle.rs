@@ -239,12 +239,18 @@ pub(super) fn forget_addresses(tx: &Tx, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets failures and addresses that are long past.
-pub fn forget_stale(tx: &Tx) -> Result<()> {
-    tx.execute("delete from login_throttles where forget_at <= $1", params![tx.now()])?;
-    let unseen_since = tx.now().minus(ADDRESS_KNOWN_FOR);
-    tx.execute("delete from known_addresses where seen_at <= $1", params![unseen_since])?;
-    Ok(())
+/// Forgets failures and addresses that are long past, `most` of each; whether that was all.
+pub fn forget_stale(tx: &Tx, most: u32) -> Result<bool> {
+    let failures = tx.execute(
+        "delete from login_throttles where key in (select key from login_throttles where forget_at <= $1 limit $2)",
+        params![tx.now(), most],
+    )?;
+    let addresses = tx.execute(
+        "delete from known_addresses where (user_id, address_hash) in
+             (select user_id, address_hash from known_addresses where seen_at <= $1 limit $2)",
+        params![tx.now().minus(ADDRESS_KNOWN_FOR), most],
+    )?;
+    Ok(failures.max(addresses) < u64::from(most))
 }
 
 /// The latest first.

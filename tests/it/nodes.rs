@@ -9,6 +9,7 @@ use guildhall::db::Tx;
 use guildhall::events::{self, Watch};
 use guildhall::params;
 use guildhall::test_clock;
+use guildhall::time::Time;
 use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -293,6 +294,22 @@ async fn housekeeping_is_done_by_any_node_and_scheduled_once() {
     let second = app.beside(Parts::default(), |config| config.services = vec![Service::Reviews]);
     tokio::join!(app.keep_house(), second.keep_house());
     assert_eq!(app.count("select count(*) from timers where kind = 'housekeeping'").await, 1);
+}
+
+#[tokio::test]
+async fn a_node_is_seen_to_live_while_the_clock_stands_still() {
+    let app = TestApp::new().await;
+    app.beat().await;
+    app.write(|tx| tx.execute("update nodes set seen_at = $1", params![tx.now().plus(DAY)])).await;
+    let seen =
+        || app.write(|tx| tx.one("select max(seen_at) from nodes", params![], |row| row.next::<Time>()));
+    let mut before = seen().await;
+    for _ in 0..2 {
+        app.beat().await;
+        let after = seen().await;
+        assert!(after > before, "{after} {before}");
+        before = after;
+    }
 }
 
 #[tokio::test]

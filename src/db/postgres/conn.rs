@@ -118,9 +118,12 @@ impl<'c> Conn<'c> {
         }
     }
 
-    pub fn forget_commits(&self, then: Time) -> Result<()> {
-        self.execute("delete from commits where at < $1", params![then])?;
-        Ok(())
+    pub fn forget_commits(&self, then: Time, most: u32) -> Result<bool> {
+        let forgotten = self.execute(
+            "delete from commits where id in (select id from commits where at < $1 order by at limit $2)",
+            params![then, most],
+        )?;
+        Ok(forgotten < u64::from(most))
     }
 
     /// What the server knows to be unchecked or broken, and rows that came in while its foreign keys were not looked at:

@@ -64,11 +64,16 @@ impl Engine {
             let line_server = Arc::clone(&server);
             let (reads, writes) = (read_queue.clone(), write_queue.clone());
             let shared = Arc::clone(&shared);
-            // Reads never hold all of them: a write that applies a payment's outcome must not wait behind a crowd.
-            let kept = server.connections > 1 && number % 4 == 0;
+            // Reads never hold all of them: a write that applies a payment's outcome must not wait behind a crowd. Nor do
+            // writes: those that wait for a lock keep no reader waiting.
+            let kept = if server.connections > 1 { number % 4 } else { 2 };
             spawn("db-line", move || {
                 let Ok(line) = Line::new(line_server, Purpose::Request) else { return };
-                let next = || if kept { writes.recv() } else { either(&reads, &writes) };
+                let next = || match kept {
+                    0 => writes.recv(),
+                    1 => reads.recv(),
+                    _ => either(&reads, &writes),
+                };
                 while let Ok(job) = next() {
                     job(&line, &shared);
                 }
@@ -218,7 +223,12 @@ fn look(server: Arc<Server>, health: &Health, stop: &Receiver<()>) {
     let Ok(line) = Line::new(server, Purpose::Request) else { return };
     loop {
         let until = Some(Instant::now() + LOOKS_FOR);
-        let seen = line.open(until).and_then(|()| line.simple("select pg_is_in_recovery()", until));
+        let ask = || line.open(until).and_then(|()| line.simple("select pg_is_in_recovery()", until));
+        let seen = ask().or_else(|_| {
+            // That its own connection was cut says nothing of the server yet.
+            line.close();
+            ask()
+        });
         let why = match seen {
             Ok(Some(standby)) if standby == "t" => Some("it is a standby, which takes no writes".to_owned()),
             Ok(_) => None,
@@ -289,15 +299,16 @@ fn write_in<T>(
     until: Option<Instant>,
     work: &impl Fn(&Tx) -> Result<T>,
 ) -> Result<T> {
-    let mut tries = 0_u32;
+    let (mut tries, mut overtaken) = (0_u32, 0_u32);
     loop {
         if is_past(until) && tries == 0 {
             return Err(Fault::Overloaded.into());
         }
         tries += 1;
         // The server's predicate locks hold whole pages of an index, and the newest rows lie side by side in them: a few
-        // writes at once can overtake each other for ever. So every second try has the database to itself.
-        let begin = if tries.is_multiple_of(2) { Begin::Alone } else { Begin::Write };
+        // writes at once can overtake each other for ever. So whoever was overtaken has the database to itself in every
+        // second try; a crowd that comes back after an outage has no need of it.
+        let begin = if overtaken.is_multiple_of(2) { Begin::Write } else { Begin::Alone };
         let again = match once(line, shared, begin, until, work) {
             Once::Done(outcome) => return outcome,
             Once::Again(fault) => fault,
@@ -319,6 +330,7 @@ fn write_in<T>(
         if over {
             return Err(again.into());
         }
+        overtaken += u32::from(matches!(again, Fault::Busy));
         metrics::counter!("db_reruns_total").increment(1);
         thread::sleep(pause);
     }
@@ -360,7 +372,10 @@ fn once<T>(
     };
     let now = match moment(told) {
         Ok(told) => shared.clock.follow(told),
-        Err(error) => return Once::Done(Err(error)),
+        Err(error) => {
+            put_away(line);
+            return Once::Done(Err(error));
+        }
     };
     let tx = Tx::new(db::Conn::Postgres(Conn::open(line, until)), shared, now);
     let outcome = catching(|| work(&tx));
@@ -415,7 +430,8 @@ fn once<T>(
 }
 
 /// Whether the transaction that leaves the row `id` was committed. Whoever asks puts down the opposite where there is no
-/// such row, and waits for a transaction that may still write it: so the answer stays true.
+/// such row, and waits for a transaction that may still write it: so the answer stays true. A row that is there is written
+/// again, because a server that was just started shows commits that no standby has: this one waits for the standby.
 fn find_out(line: &Line, id: Id<Commit>, until: Option<Instant>) -> Option<bool> {
     let until =
         until.map_or_else(|| Instant::now() + 20 * LOOKING, |until| until.max(Instant::now()) + LOOKING);
@@ -433,8 +449,8 @@ fn find_out(line: &Line, id: Id<Commit>, until: Option<Instant>) -> Option<bool>
 fn ask_for(line: &Line, id: Id<Commit>, until: Instant) -> Result<bool, Outcome> {
     let id = id.to_string();
     let text = format!(
-        "insert into commits (id, at, done) values ('{id}', clock_timestamp(), false) on conflict (id) do nothing;
-         select done from commits where id = '{id}'"
+        "insert into commits (id, at, done) values ('{id}', clock_timestamp(), false)
+         on conflict (id) do update set at = excluded.at returning done"
     );
     // The first connection may be one that had been cut as well.
     let done = line.simple(&text, Some(until))?;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use crate::db::Fault;
 
@@ -28,6 +28,10 @@ pub(super) fn outcome(error: &tokio_postgres::Error) -> Outcome {
     };
     let state = refusal.code();
     let said = || format!("{} ({})", refusal.message(), state.code());
+    // Whatever it was, it ended the session.
+    if matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
+        return Outcome::Lost(said());
+    }
     match *state {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Outcome::Rerun,
         SqlState::UNIQUE_VIOLATION => {
@@ -54,6 +58,8 @@ pub(super) fn outcome(error: &tokio_postgres::Error) -> Outcome {
             Outcome::Lost(said())
         }
         _ if state.code().starts_with("08") => Outcome::Lost(said()),
+        // Some other limit of the server was reached: of temporary files, for instance.
+        _ if state.code().starts_with("53") => Outcome::Refused(Fault::Storage(said())),
         _ => Outcome::Refused(Fault::Other(chain(error).into())),
     }
 }

@@ -77,7 +77,11 @@ impl Line {
     /// There is a connection afterwards; it may still turn out to be cut.
     pub fn open(&self, until: Option<Instant>) -> Result<(), Outcome> {
         // The runtime stood still while nothing was asked: let it see whether the connection was closed meanwhile.
-        self.runtime.block_on(async { tokio::task::yield_now().await });
+        self.runtime.block_on(async {
+            // Once to look at the socket, once to let the driver read from it.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        });
         if self.session.borrow().as_ref().is_some_and(|session| !session.client.is_closed()) {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 use url::form_urlencoded;
 
@@ -63,6 +63,10 @@ impl ServerUrl {
         });
         if config.get_application_name().is_none() {
             config.application_name("guildhall");
+        }
+        // Of several, the one that takes writes, wherever it moved; the others would answer and be of no use.
+        if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         Some(Self { config, trust, roots })
     }
@@ -191,10 +195,10 @@ impl Server {
                  set local idle_in_transaction_session_timeout = 10000"
             };
         }
-        // Whoever waits longer to be alone keeps too many others waiting behind him.
+        // Whoever waits longer to be alone keeps too many others waiting behind him, and so does one that falls silent.
         macro_rules! soon {
             () => {
-                "; set local lock_timeout = 300"
+                "; set local lock_timeout = 300; set local idle_in_transaction_session_timeout = 1000"
             };
         }
         match (self.pooler && purpose == Purpose::Request, begin) {
@@ -358,6 +362,13 @@ mod tests {
         assert_eq!(format!("{url} {url:?}").matches("cret").count(), 0);
         assert_eq!(url.to_string(), "postgres://app@db.example.com:5433/market");
         assert!(!url.is_unprotected());
+    }
+
+    #[test]
+    fn of_several_servers_the_primary_is_meant() {
+        let meant = |url| ServerUrl::parse(url).map(|url| url.config.get_target_session_attrs());
+        assert_eq!(meant("postgres://one,two:5433/market"), Some(TargetSessionAttrs::ReadWrite));
+        assert_eq!(meant("postgres://one/market"), Some(TargetSessionAttrs::Any));
     }
 
     #[test]

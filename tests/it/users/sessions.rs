@@ -161,6 +161,27 @@ async fn logging_out_everywhere_ends_every_session() {
 }
 
 #[tokio::test]
+async fn housekeeping_forgets_a_heap_in_several_goes() {
+    const HEAP: i64 = 10_050;
+    let app = TestApp::new().await;
+    let heap = |tx: &guildhall::db::Tx| {
+        tx.execute(
+            "insert into idempotency_keys (user_id, key, fingerprint, claimed_at)
+             with recursive heap (n) as (select 1 union all select n + 1 from heap where n < $1)
+             select $2, cast(n as text), $3, $4 from heap",
+            guildhall::params![HEAP, tx.new_id::<()>(), vec![0_u8], tx.now().minus(4 * DAY)],
+        )
+    };
+    app.app.db().write(heap).await.unwrap();
+    app.keep_house().await;
+    assert_eq!(app.count("select count(*) from idempotency_keys").await, 50);
+    app.app.db().clock().advance(Duration::from_secs(2));
+    app.settle().await;
+    assert_eq!(app.count("select count(*) from idempotency_keys").await, 0);
+    assert_eq!(app.count("select count(*) from timers where kind = 'housekeeping'").await, 1);
+}
+
+#[tokio::test]
 async fn housekeeping_forgets_what_is_over_and_comes_back_each_hour() {
     let app = TestApp::new().await;
     app.buyer().await;
