@@ -3,11 +3,11 @@ addresses are replaced."""
 import http.client
 import os
 import pathlib
-import shutil
 import subprocess
 import time
 
-from postgres import Missing, free_port
+from debian import program
+from postgres import free_port
 from server import ROOT, Server
 
 FILES = ROOT / "deploy/nginx"
@@ -32,33 +32,6 @@ http {{
 """
 
 
-def nginx():
-    """The program, after an installation from Debian if there is none yet and this is root."""
-    path = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
-    found = shutil.which("nginx", path=path)
-    if found:
-        return found
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Missing("there is no nginx here, and only root on Debian can install one: apt-get install nginx-light")
-    # The package would start one on port 80.
-    policy = pathlib.Path("/usr/sbin/policy-rc.d")
-    alone = not policy.exists()
-    if alone:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    try:
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "nginx-light"]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    finally:
-        if alone:
-            policy.unlink()
-    found = shutil.which("nginx", path=path)
-    if not found:
-        raise Missing(f"`{' '.join(command)}` failed:\n{done.stdout[-2000:]}")
-    return found
-
-
 class Front(Server):
     """Answers like one server, and runs the commands of the program on the nodes' database."""
 
@@ -80,7 +53,7 @@ class Front(Server):
             (self.directory / file.name).write_text(text)
         main = MAIN.format(site=self.site, user="user root;" if os.geteuid() == 0 else "")
         (self.directory / "nginx.conf").write_text(main)
-        command = [nginx(), "-p", str(self.directory), "-c", "nginx.conf", "-e", "error.log"]
+        command = [program("nginx", "nginx-light"), "-p", str(self.directory), "-c", "nginx.conf", "-e", "error.log"]
         self.process = subprocess.Popen(command)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and self.process.poll() is None:

@@ -91,11 +91,11 @@ class Cluster:
     """A server in `directory`, its write-ahead log elsewhere if asked. A durable one keeps its promises when it is killed;
     the others are fast."""
 
-    def __init__(self, directory, durable=False, log_directory=None):
+    def __init__(self, directory, durable=False, log_directory=None, settings=None):
         self.programs = require()
         self.log_directory = log_directory
         self.directory = pathlib.Path(directory).resolve()
-        self.settings = SETTINGS | ({} if durable else FAST)
+        self.settings = SETTINGS | ({} if durable else FAST) | (settings or {})
         self.port = self.running_port()
 
     def make(self):
