@@ -113,18 +113,18 @@ impl Timer {
     /// Holds it until `until` for this process, if nobody else does; it fires again then, or earlier if the process is
     /// found dead, unless it is [`Self::take`]n.
     pub fn lease(&self, tx: &Tx, until: Time) -> Result<bool> {
-        self.move_to(tx, until, Some(tx.wired::<Node>().id))
+        self.move_to(tx, until, Some(tx.wired::<Node>().id), self.attempts)
     }
 
-    /// Lets it fire at `until`, if nobody else has it.
+    /// Lets it fire at `until`, if nobody else has it: an attempt has failed.
     pub fn put_off(&self, tx: &Tx, until: Time) -> Result<bool> {
-        self.move_to(tx, until, None)
+        self.move_to(tx, until, None, self.attempts + 1)
     }
 
-    fn move_to(&self, tx: &Tx, until: Time, leased_by: Option<NodeId>) -> Result<bool> {
+    fn move_to(&self, tx: &Tx, until: Time, leased_by: Option<NodeId>, attempts: i64) -> Result<bool> {
         let moved = tx.execute(
-            "update timers set due_at = $3, leased_by = $4, attempts = attempts + 1 where id = $1 and due_at = $2",
-            params![self.id, self.due_at, until, leased_by],
+            "update timers set due_at = $3, leased_by = $4, attempts = $5 where id = $1 and due_at = $2",
+            params![self.id, self.due_at, until, leased_by, attempts],
         )?;
         Ok(moved == 1)
     }

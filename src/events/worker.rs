@@ -171,7 +171,7 @@ async fn fire_outside(app: App, timer: Timer, act: Outside) -> bool {
         Ok(true) => {}
         _ => return false,
     }
-    let held = Timer { due_at: until, attempts: timer.attempts + 1, ..timer };
+    let held = Timer { due_at: until, ..timer };
     match act(app.clone(), held.subject).await {
         Ok(()) => {
             let done = held.clone();

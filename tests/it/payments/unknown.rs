@@ -26,7 +26,7 @@ async fn a_lost_answer_is_asked_for_and_charges_once() {
         troubles.add(trouble);
         app.advance(Duration::from_secs(1)).await;
         assert_eq!(app.payment(&buyer, &unknown).await["status"], "pending", "{trouble:?}");
-        app.advance(Duration::from_secs(2)).await;
+        app.advance(Duration::from_secs(1)).await;
         assert_eq!(app.payment(&buyer, &unknown).await["status"], "success", "{trouble:?}");
         assert_eq!((app.charges().await, app.escrow(&order).await), (1, 4990));
         app.audit().await;
