@@ -131,7 +131,9 @@ class Cluster:
         status = [self.programs / "pg_ctl", "status", "-D", self.directory]
         if subprocess.run(status, capture_output=True, cwd="/", **unprivileged()).returncode != 0:
             return None
-        return int((self.directory / "postmaster.pid").read_text().splitlines()[3])
+        _, directory, _, port, *_ = (self.directory / "postmaster.pid").read_text().splitlines()
+        # A directory that was copied names the server of the original.
+        return int(port) if pathlib.Path(directory) == self.directory else None
 
     def run(self, program, *arguments):
         command = [self.programs / program, "-D", self.directory, *arguments]
