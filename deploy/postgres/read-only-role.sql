@@ -31,16 +31,25 @@ select format('alter default privileges for role %I in schema public revoke all 
 from pg_tables where schemaname = 'public' group by tableowner \gexec
 grant usage on schema public to guildhall_reader;
 
--- The seven tables. Of accounts everything but the password's hash, of inboxes everything but what is written.
+-- The seven tables. Of accounts everything but the password's hash; of orders and inboxes everything but what people wrote.
 grant select (id, username, username_folded, email, email_folded, email_verified, role, status, version, created_at,
               updated_at)
     on users to guildhall_reader;
-grant select on profiles, services, orders, payments, reviews to guildhall_reader;
-grant select (id, user_id, type, data, sender_id, event_id, read, created_at) on notifications to guildhall_reader;
+grant select on profiles, services, payments to guildhall_reader;
+grant select (id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, amount,
+              fee_rate_bp, fee_minor, delivery_days, status, pay_by, due_at, auto_complete_at, version,
+              created_at, updated_at)
+    on orders to guildhall_reader;
+grant select (id, service_id, order_id, reviewer_id, freelancer_id, rating, comment, hidden_at, created_at)
+    on reviews to guildhall_reader;
+grant select (id, user_id, type, sender_id, event_id, read, created_at) on notifications to guildhall_reader;
 
--- What stands beside them.
-grant select on events, freelancer_stats, ledger_journals, ledger_lines, rating_tallies, refunds, service_tags,
-    transactions
+-- What stands beside them. The body of an event holds what was written with it.
+grant select (id, at, actor_id, kind, subject_id) on events to guildhall_reader;
+grant select (id, payment_id, order_id, amount_minor, currency, status, provider_key, requested_by, transaction_id,
+              created_at, updated_at)
+    on refunds to guildhall_reader;
+grant select on freelancer_stats, ledger_journals, ledger_lines, rating_tallies, service_tags, transactions
     to guildhall_reader;
 
 commit;

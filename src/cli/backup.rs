@@ -1,5 +1,7 @@
 //! `guildhall backup` and `guildhall restore`: a copy of the embedded database's file, an export of one on a server.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::bar::{bar, show};
@@ -24,10 +26,24 @@ pub async fn backup(config: Config, to: &Path) -> Result<(), Failure> {
     say(format!("backed up {} to {}", size_of(to), to.display()))
 }
 
+fn begins_with(file: &Path, start: &[u8]) -> bool {
+    let mut found = vec![0; start.len()];
+    File::open(file).and_then(|mut file| file.read_exact(&mut found)).is_ok() && found == start
+}
+
 /// Puts a backup in the place of no database.
 pub async fn restore(config: Config, from: &Path) -> Result<(), Failure> {
     if !config.place().is_embedded() {
+        if begins_with(from, b"SQLite format 3") {
+            return Err(Failure::new(format!(
+                "{} is a backup of an embedded database: restore it with --data-dir DIR --database-url embedded, then export it there and import that here",
+                from.display()
+            )));
+        }
         return moving::import(config, from).await;
+    }
+    if begins_with(from, b"{") {
+        return Err(Failure::new(format!("{} is an export: use `guildhall import`", from.display())));
     }
     let _lock = Lock::take(&config)?;
     let to = config.database_file();

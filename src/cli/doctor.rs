@@ -189,6 +189,12 @@ fn engine(report: &mut Report, config: &Config) -> bool {
             "put sslmode=verify-full into database_url, and sslrootcert=FILE where the authority is your own",
         );
     }
+    if config.allow_unsafe_database && !place.is_embedded() {
+        report.warn(
+            "a server is accepted that can lose what it has acknowledged",
+            "set allow_unsafe_database to false where orders are real",
+        );
+    }
     let engine = place.engine();
     let usable = engine.is_ok();
     match engine {
@@ -288,7 +294,11 @@ fn system_clock(report: &mut Report) -> bool {
 async fn database(report: &mut Report, config: &Config) {
     match pending(config) {
         Err(Failure::Failed(why) | Failure::Usage(why)) => {
-            return report.fail(why, "use the guildhall that made it, or restore a backup");
+            let mend = match config.place() {
+                Place::File(_) => "use the guildhall that made it, or restore a backup",
+                Place::Server(_) => "mend that, or name another database in database_url",
+            };
+            return report.fail(why, mend);
         }
         Ok(lacking) if !lacking.is_empty() => {
             return report.warn(

@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 use super::{Failure, Lock, logs, open, pending};
 use crate::app::{self, App, Parts};
 use crate::config::Config;
+use crate::db::Place;
 use crate::events::{self, Watch};
 use crate::http::server::{self, Limits};
 use crate::http::{metrics_router, router};
@@ -181,7 +182,7 @@ async fn announce(app: &App) -> Result<(), Failure> {
     let address = format!("http://{}", config.listen);
     let metrics = config.metrics_listen.map(|address| format!("http://{address}/metrics"));
     let has_administrator = app.db().read(users::has_administrator).await?;
-    tracing::info!(address, metrics, data_dir = %config.data_dir.display(), has_administrator, "listening");
+    tracing::info!(address, metrics, database = %config.place(), has_administrator, "listening");
     if logs::is_human(config) {
         eprintln!("{}", welcome(config, &address, metrics.as_deref(), has_administrator));
     }
@@ -200,15 +201,18 @@ fn welcome(config: &Config, address: &str, metrics: Option<&str>, has_administra
     let mut text = format!(
         "\n  Guildhall {} is open: {address}\n  Reference:  {address}/docs\n  Data:       {}\n",
         env!("CARGO_PKG_VERSION"),
-        config.data_dir.display()
+        config.place()
     );
     if let Some(metrics) = metrics {
         text.push_str(&format!("  Metrics:    {metrics}\n"));
     }
     if !has_administrator {
+        let place = match config.place() {
+            Place::File(_) => format!("--data-dir {}", config.data_dir.display()),
+            Place::Server(_) => "--database-url URL".to_owned(),
+        };
         text.push_str(&format!(
-            "\n  Nobody administrates yet. In another terminal:\n    guildhall admin create --data-dir {} --username NAME --email NAME@EXAMPLE.COM --password-stdin\n",
-            config.data_dir.display()
+            "\n  Nobody administrates yet. In another terminal:\n    guildhall admin create {place} --username NAME --email NAME@EXAMPLE.COM --password-stdin\n"
         ));
     }
     text.push_str("\n  Ctrl-C stops it.\n");

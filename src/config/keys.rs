@@ -66,11 +66,11 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "database_url",
-        about: "A PostgreSQL server, instead of the embedded database in the data directory",
-        mend: "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full (or disable, prefer, require, verify-ca), or leave it out for the embedded database",
+        about: "A PostgreSQL server (postgres://…), or `embedded`: the database in the data directory",
+        mend: "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE (or sslmode=disable, prefer, require, verify-ca, without a certificate) with special characters as %40, or `embedded`",
         shape: Shape::One,
         set: |config, text| {
-            config.database_url = Some(ServerUrl::parse(text)?);
+            config.database_url = if text == "embedded" { None } else { Some(ServerUrl::parse(text)?) };
             Some(())
         },
         show: |config| config.place().to_string(),
@@ -99,7 +99,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "allow_unsafe_database",
-        about: "Accept a server that can lose what it has acknowledged (fsync or full_page_writes off), for tests",
+        about: "Accept a server that can lose what it has acknowledged (fsync, full_page_writes or synchronous_commit off), for tests",
         mend: "true or false",
         shape: Shape::Switch,
         set: |config, text| {

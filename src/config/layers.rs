@@ -54,7 +54,11 @@ impl fmt::Display for Mistakes {
 
 impl Loaded {
     pub fn origin(&self, key: &Key) -> &Origin {
-        self.origins.get(key.name).unwrap_or(&Origin::Default)
+        self.origin_of(key.name)
+    }
+
+    fn origin_of(&self, name: &str) -> &Origin {
+        self.origins.get(name).unwrap_or(&Origin::Default)
     }
 }
 
@@ -85,6 +89,14 @@ pub fn load(given: &Given) -> Result<Loaded, Mistakes> {
             }
             None => mistakes.push(mistake(key, &text, &origin, loaded.file.as_deref())),
         }
+    }
+    if let (Origin::Flag, Some(url), origin) =
+        (loaded.origin_of("data_dir"), &loaded.config.database_url, loaded.origin_of("database_url"))
+        && *origin != Origin::Flag
+    {
+        mistakes.push(format!(
+            "--data-dir names the embedded database, and database_url ({origin}) the server {url}: add --database-url embedded for the directory, or leave --data-dir out"
+        ));
     }
     if mistakes.is_empty() { Ok(loaded) } else { Err(Mistakes(mistakes)) }
 }
@@ -255,6 +267,15 @@ mod tests {
         let found = mistakes("", &[("GUILDHALL_DATABASE_URL", "mysql://u:hunter2@db/guildhall")]);
         assert!(found[0].contains("write postgres://USER:PASSWORD@HOST:PORT/DATABASE"), "{found:?}");
         assert!(!found[0].contains("hunter2"), "{found:?}");
+    }
+
+    #[test]
+    fn a_directory_that_is_asked_for_is_not_passed_over_for_a_server_of_the_surroundings() {
+        let server = [("GUILDHALL_DATABASE_URL", "postgres://u:hunter2@db/guildhall")];
+        let refused = load_with("", &server, &[("data_dir", "./here")]).map(|_| ()).map_err(|wrong| wrong.0);
+        assert!(refused.is_err_and(|wrong| wrong[0].contains("add --database-url embedded")));
+        let chosen = load_with("", &server, &[("data_dir", "./here"), ("database_url", "embedded")]);
+        assert!(chosen.is_ok_and(|loaded| loaded.config.database_url.is_none()));
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl fmt::Display for Fault {
             Self::Overloaded => f.write_str("the queue is full"),
             Self::Busy => f.write_str("others hold what it needs"),
             Self::TooSlow => f.write_str("a statement ran past its deadline"),
-            Self::Away(why) => write!(f, "the database cannot be reached: {why}"),
+            Self::Away(why) => write!(f, "the database is not available: {why}"),
             Self::Unknown => f.write_str("the database went away while it committed"),
             Self::Other(error) => write!(f, "{error}"),
         }

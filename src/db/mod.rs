@@ -12,9 +12,11 @@ use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::id::{Id, Mint};
@@ -93,6 +95,16 @@ pub struct Db {
 enum Engine {
     Sqlite(Arc<sqlite::Engine>),
     Postgres(Arc<postgres::Engine>),
+}
+
+tokio::task_local! {
+    /// How long the request that this task answers may still wait for a server, in all its transactions.
+    static PATIENCE: Cell<Duration>;
+}
+
+/// Answers a request that may wait this long for a database that does not answer, however often it asks.
+pub async fn with_patience<T>(work: impl Future<Output = T>) -> T {
+    PATIENCE.scope(Cell::new(postgres::DEADLINE), work).await
 }
 
 /// What every transaction carries.

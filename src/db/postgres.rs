@@ -12,6 +12,6 @@ mod server;
 mod tls;
 
 pub(super) use conn::{Conn, column};
-pub(super) use engine::Engine;
+pub(super) use engine::{DEADLINE, Engine};
 pub use server::{Server, ServerUrl};
 pub(super) use server::{pending_migrations, version};

@@ -52,7 +52,7 @@ pub async fn run(app: &App, scale: u32, seed: u64, mut progress: impl FnMut(u64,
     }
     if app.db().read(|tx| tx.exists("select 1 from users limit 1", params![])).await? {
         return Err(Error::broken(
-            "the database is not empty, and the demo never mixes with real accounts: give an empty --data-dir",
+            "the database is not empty, and the demo never mixes with real accounts: give an empty database, with --data-dir or --database-url",
         ));
     }
     let password_hash = app.hasher().hash(PASSWORD).await?;

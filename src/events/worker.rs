@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::timers::{LOOKS_EVERY, Timer, due, next_due};
 use crate::app::App;
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::error::Result;
 use crate::id::Id;
 
@@ -120,7 +120,7 @@ pub async fn settle(app: &App) -> Result<usize> {
 async fn run_due(app: &App) -> Result<usize> {
     let _alone = app.handlers().round.lock().await;
     let kinds = app.handlers().kinds();
-    let mut timers = app.db().read(move |tx| due(tx, &kinds, BATCH)).await?;
+    let mut timers = db::with_patience(app.db().read(move |tx| due(tx, &kinds, BATCH))).await?;
     if !app.db().is_exclusive() && !timers.is_empty() {
         // Others see the same ones: whoever begins elsewhere meets them less often.
         let count = timers.len();
@@ -130,7 +130,10 @@ async fn run_due(app: &App) -> Result<usize> {
     let mut outside = JoinSet::new();
     for timer in timers {
         match app.handlers().by_kind.get(timer.kind.as_str()).copied() {
-            Some(Handler::Inside(act)) => fired += usize::from(fire_inside(app, timer, act).await),
+            // A request that moves the clock has more to wait for than requests have.
+            Some(Handler::Inside(act)) => {
+                fired += usize::from(db::with_patience(fire_inside(app, timer, act)).await);
+            }
             Some(Handler::Outside(act)) => {
                 outside.spawn(fire_outside(app.clone(), timer, act));
             }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::actor::{Actor, UserId};
 use crate::app::App;
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::error::{self, Error, Result};
 use crate::form::{Form, Node, Nothing, Unchecked};
 use crate::id::Id;
@@ -245,18 +245,17 @@ impl<F: Form> Call<F> {
         work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + 'static,
     ) -> Result<Answer> {
         let call = self.clone();
-        self.app
-            .db()
-            .write(move |tx| {
-                // A refusal that is kept names its request, and this is another thread.
-                let request_id = call.head.request_id.clone();
-                let answer = REQUEST_ID.sync_scope(request_id, || work(tx, &call))?;
-                if let (Some(key), Some(caller), true) = (&call.head.key, call.actor.id(), answer.is_kept()) {
-                    key.answer(tx, caller, &answer)?;
-                }
-                Ok(answer)
-            })
-            .await
+        // What was begun is finished however long the rest took.
+        db::with_patience(self.app.db().write(move |tx| {
+            // A refusal that is kept names its request, and this is another thread.
+            let request_id = call.head.request_id.clone();
+            let answer = REQUEST_ID.sync_scope(request_id, || work(tx, &call))?;
+            if let (Some(key), Some(caller), true) = (&call.head.key, call.actor.id(), answer.is_kept()) {
+                key.answer(tx, caller, &answer)?;
+            }
+            Ok(answer)
+        }))
+        .await
     }
 
     /// This call by the caller as he is in `tx`.

@@ -14,6 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
+use crate::db;
 use crate::error::{self, Error, Problem};
 use crate::id::Id;
 
@@ -121,7 +122,7 @@ async fn identify(State(app): State<App>, request: Request, next: Next) -> Respo
     let id = Id::<()>::from_uuid(uuid::Uuid::now_v7()).to_string();
     let with_token = request.headers().contains_key(header::AUTHORIZATION);
     let page = request.uri().path().starts_with("/docs");
-    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
+    let mut response = db::with_patience(REQUEST_ID.scope(id.clone(), next.run(request))).await;
     let headers = response.headers_mut();
     headers.insert("x-request-id", HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("")));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));

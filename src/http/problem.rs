@@ -69,12 +69,16 @@ fn render(problem: &Problem, detail: &str, members: Map<String, Value>) -> (Stat
         "status": problem.status,
         "detail": detail,
         "code": problem.code,
-        "request_id": REQUEST_ID.try_with(Clone::clone).unwrap_or_default(),
+        "request_id": request_id(),
     });
     if let Some(object) = document.as_object_mut() {
         object.extend(members);
     }
     (StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), document)
+}
+
+fn request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
 }
 
 /// Rate-limit and credential headers that go with a refusal.
@@ -129,8 +133,8 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, body) = document(&self);
         match status.as_u16() {
-            500 => tracing::error!(error = %self, "internal error"),
-            503 => tracing::warn!(error = %self, "unavailable"),
+            500 => tracing::error!(error = %self, request_id = request_id(), "internal error"),
+            503 => tracing::warn!(error = %self, request_id = request_id(), "unavailable"),
             _ => {}
         }
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();

@@ -1,5 +1,6 @@
 //! The threads: one bounded queue before them, a connection each, a deadline on everything that a request waits for.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,7 +14,7 @@ use super::fault::Outcome;
 use super::line::{Around, Ask, Line};
 use super::migrate;
 use super::server::{Begin, Purpose, Server};
-use crate::db::{self, Fault, Shared, Tx, catching};
+use crate::db::{self, Fault, PATIENCE, Shared, Tx, catching};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::params;
@@ -22,7 +23,7 @@ use crate::time::Time;
 /// Jobs that may wait of each kind, so that a crowd of readers refuses no write; the next one is refused with 503.
 const QUEUE: usize = 4_096;
 /// From the moment that a request asks until it is told that the database does not answer.
-const DEADLINE: Duration = Duration::from_millis(2_200);
+pub(in crate::db) const DEADLINE: Duration = Duration::from_millis(2_200);
 /// How much longer it may take to find out what became of a commit.
 const LOOKING: Duration = Duration::from_millis(500);
 /// How often others may be faster where nobody waits.
@@ -91,7 +92,7 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&Tx) -> Result<T> + Send + 'static,
     {
-        let until = Instant::now() + DEADLINE;
+        let (began, until) = patience();
         let (reply, answer) = oneshot::channel();
         send(
             &self.reads,
@@ -108,7 +109,9 @@ impl Engine {
                 });
             }),
         )?;
-        answer.await.map_err(|_| Error::broken("a database thread went away"))?
+        let outcome = answer.await;
+        waited(began);
+        outcome.map_err(|_| Error::broken("a database thread went away"))?
     }
 
     /// A read without a deadline, on a thread and a connection of its own.
@@ -132,7 +135,7 @@ impl Engine {
         T: Send + 'static,
         F: Fn(&Tx) -> Result<T> + Send + 'static,
     {
-        let until = Instant::now() + DEADLINE;
+        let (began, until) = patience();
         let (reply, answer) = oneshot::channel();
         send(
             &self.writes,
@@ -140,7 +143,9 @@ impl Engine {
                 let _ = reply.send(write_in(line, shared, Some(until), &work));
             }),
         )?;
-        answer.await.map_err(|_| Error::broken("a database thread went away"))?
+        let outcome = answer.await;
+        waited(began);
+        outcome.map_err(|_| Error::broken("a database thread went away"))?
     }
 
     /// A write without a deadline, on a thread and a connection of its own.
@@ -169,6 +174,16 @@ impl Engine {
     pub fn outages(&self) -> u64 {
         self.health.outages.load(Ordering::Relaxed)
     }
+}
+
+/// Now, and how long it may take: all that a request asks for shares one deadline.
+fn patience() -> (Instant, Instant) {
+    let now = Instant::now();
+    (now, now + PATIENCE.try_with(Cell::get).unwrap_or(DEADLINE))
+}
+
+fn waited(since: Instant) {
+    let _ = PATIENCE.try_with(|left| left.set(left.get().saturating_sub(since.elapsed())));
 }
 
 /// Whatever comes first; where both kinds wait, either.
@@ -237,6 +252,7 @@ fn look(server: Arc<Server>, health: &Health, stop: &Receiver<()>) {
         if why.is_some() {
             line.close();
         }
+        metrics::gauge!("db_available").set(if why.is_none() { 1.0 } else { 0.0 });
         let before =
             std::mem::replace(&mut *health.away.lock().unwrap_or_else(PoisonError::into_inner), why.clone());
         match (before, why) {

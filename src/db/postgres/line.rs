@@ -90,6 +90,7 @@ impl Line {
         let opened = self.within(Some(until), self.server.connect(self.purpose));
         let (client, driver) = opened.map_err(|outcome| match outcome {
             Outcome::Refused(fault) => Outcome::Lost(fault.to_string()),
+            Outcome::Lost(why) => Outcome::Lost(with_mend(why)),
             other => other,
         })?;
         metrics::counter!("db_connections_opened_total").increment(1);
@@ -195,6 +196,16 @@ pub(super) enum Around {
     Begin(&'static str),
     /// `commit` behind it.
     Commit,
+}
+
+/// What TLS says of a certificate helps those who know TLS.
+fn with_mend(why: String) -> String {
+    match ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|word| why.contains(word)) {
+        true => format!(
+            "{why}: name the authority that issued it with sslrootcert=FILE (one that signed itself is no server's)"
+        ),
+        false => why,
+    }
 }
 
 fn not_open() -> Outcome {

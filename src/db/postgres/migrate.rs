@@ -11,6 +11,7 @@ use crate::params;
 /// Applies what is missing; the names of what ran here.
 pub(super) fn run(line: &Line) -> Result<Vec<&'static str>> {
     line.open(None)?;
+    pending(line)?;
     // Two that create it at once: the second one is told of a duplicate.
     let create = "create table if not exists schema_migrations (
         version bigint primary key, name text not null, checksum text not null, applied_at timestamptz not null,
@@ -30,18 +31,36 @@ pub(super) fn run(line: &Line) -> Result<Vec<&'static str>> {
 
 /// The names of what [`run`] would apply, and its refusals; changes nothing.
 pub(super) fn pending(line: &Line) -> Result<Vec<&'static str>> {
-    let mine = line.simple("select to_regclass('schema_migrations') is not null", None)?;
-    if mine.as_deref() == Some("t") {
-        let missing = missing(&applied(line)?, |step| step.postgres)?;
-        return Ok(missing.iter().map(|step| step.name).collect());
-    }
-    let foreign = line.simple(
-        "select exists (select 1 from pg_class where relkind = 'r' and relnamespace = current_schema()::regnamespace)",
+    // In one statement: another program may be making them just now.
+    let found = line.simple(
+        "select case
+             when to_regclass('schema_migrations') is not null then 'ours'
+             when exists (select 1 from pg_class where relkind = 'r'
+                          and relnamespace = (select oid from pg_namespace where nspname = current_schema())) then 'foreign'
+             else 'empty' end",
         None,
     )?;
-    match foreign.as_deref() {
-        Some("f") => Ok(all_names()),
-        _ => Err(Error::broken("it is a database of another program: give Guildhall one of its own")),
+    let missing: Vec<&'static str> = match found.as_deref() {
+        Some("ours") => {
+            missing(&applied(line)?, |step| step.postgres)?.iter().map(|step| step.name).collect()
+        }
+        Some("empty") => all_names(),
+        _ => return Err(Error::broken("it is a database of another program: give Guildhall one of its own")),
+    };
+    if !missing.is_empty() {
+        require_right(line)?;
+    }
+    Ok(missing)
+}
+
+/// Whether this role may make tables here.
+fn require_right(line: &Line) -> Result<()> {
+    let may = line.simple("select has_schema_privilege(current_schema(), 'create')", None)?;
+    match may.as_deref() {
+        Some("t") => Ok(()),
+        _ => Err(Error::broken(
+            "the role may not create tables in it: as a superuser, `alter database NAME owner to ROLE`",
+        )),
     }
 }
 
@@ -67,7 +86,7 @@ fn apply(line: &Line, step: &Migration) -> Result<bool> {
 }
 
 fn apply_in(line: &Line, step: &Migration) -> Result<bool, Outcome> {
-    line.simple("begin; lock table schema_migrations in access exclusive mode", None)?;
+    line.simple("begin read write; lock table schema_migrations in access exclusive mode", None)?;
     let there = format!("select exists (select 1 from schema_migrations where version = {})", step.version);
     if line.simple(&there, None)?.as_deref() == Some("t") {
         line.simple("rollback", None)?;

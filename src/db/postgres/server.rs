@@ -43,17 +43,27 @@ impl ServerUrl {
             return None;
         }
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
-        let (mut trust, mut roots) = (Trust::Prefer, Roots::System);
+        // The rest of a password with an `@` in it would be taken for the host, and shown.
+        if base.matches('@').count() > 1 {
+            return None;
+        }
+        let (mut trust, mut roots) = (Trust::Prefer, None);
         let mut others = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "sslmode" => trust = Trust::parse(&value)?,
-                "sslrootcert" if value == "system" => roots = Roots::System,
-                "sslrootcert" => roots = Roots::File(value.into_owned().into()),
+                "sslrootcert" if value == "system" => roots = Some(Roots::System),
+                "sslrootcert" => roots = Some(Roots::File(value.into_owned().into())),
                 _ => {
                     others.append_pair(&name, &value);
                 }
             }
+        }
+        // As libpq has it: whoever names an authority wants it asked.
+        match (trust, &roots) {
+            (Trust::Require, Some(_)) => trust = Trust::VerifyCa,
+            (Trust::Disable | Trust::Prefer, Some(_)) => return None,
+            _ => {}
         }
         let mut config = Config::from_str(&format!("{base}?{}", others.finish())).ok()?;
         config.ssl_mode(match trust {
@@ -68,7 +78,7 @@ impl ServerUrl {
         if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Some(Self { config, trust, roots })
+        Some(Self { config, trust, roots: roots.unwrap_or(Roots::System) })
     }
 
     /// Whether data and the password would cross a network in clear text, or to whoever answers.
@@ -181,7 +191,7 @@ impl Server {
             };
             (write $deadlines:expr, $lock:expr) => {
                 concat!(
-                    "begin isolation level serializable",
+                    "begin isolation level serializable read write",
                     $deadlines,
                     "; lock table settings in ",
                     $lock,
@@ -249,6 +259,9 @@ impl Server {
                 "the server has {} off and can lose payments that were acknowledged: turn it on, or set allow_unsafe_database where data may be lost",
                 risky.join(" and ")
             ));
+        }
+        if !risky.is_empty() {
+            tracing::warn!("THE DATABASE CAN LOSE WHAT IT ACKNOWLEDGED: {} off", risky.join(" and "));
         }
         match self.pooler {
             true => self.try_pooler(line),
@@ -378,6 +391,9 @@ mod tests {
             "localhost",
             "postgres://localhost/a?sslmode=verify",
             "postgres://localhost/a?no_such_parameter=1",
+            "postgres://u:half@of@localhost/a",
+            "postgres://localhost/a?sslrootcert=ca.pem",
+            "postgres://localhost/a?sslmode=disable&sslrootcert=ca.pem",
         ] {
             assert!(ServerUrl::parse(bad).is_none(), "{bad}");
         }
