@@ -67,6 +67,7 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static Problem>> {
     }
     if writes {
         all.extend([
+            &error::OUTCOME_UNKNOWN,
             &error::INVALID_REQUEST,
             &error::REQUEST_TIMEOUT,
             &error::BODY_TOO_LARGE,
