@@ -191,6 +191,11 @@ async fn announce(app: &App) -> Result<(), Failure> {
             "THE SANDBOX PAYMENT PROVIDER IS OPEN TO OTHER MACHINES: orders are paid with play money. Listen on 127.0.0.1 unless this is a demonstration"
         );
     }
+    if config.allow_unsafe_database && !app.db().is_exclusive() {
+        tracing::warn!(
+            "ANY DATABASE SERVER IS ACCEPTED, ALSO ONE THAT CAN LOSE WHAT IT ACKNOWLEDGED: leave out allow_unsafe_database where orders are real"
+        );
+    }
     if config.test_clock {
         tracing::warn!("the test clock is on: administrators can move time forward, and it never goes back");
     }

@@ -260,9 +260,6 @@ impl Server {
                 risky.join(" and ")
             ));
         }
-        if !risky.is_empty() {
-            tracing::warn!("THE DATABASE CAN LOSE WHAT IT ACKNOWLEDGED: {} off", risky.join(" and "));
-        }
         match self.pooler {
             true => self.try_pooler(line),
             false => self.require_own_session(line),
