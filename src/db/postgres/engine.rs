@@ -1,4 +1,5 @@
-//! The threads: one bounded queue before them, a connection each, a deadline on everything that a request waits for.
+//! The threads: a connection each, a bounded queue of reads and one of writes before them, a deadline on everything that a
+//! request waits for.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -303,8 +304,10 @@ fn read_in<T>(
     let conn = postgres(&tx);
     let cut = matches!(conn.ended(), Some(Ended::Cut(_)));
     answer(outcome);
-    if cut || conn.is_begun() && line.simple("rollback", Some(Instant::now() + LOOKING)).is_err() {
+    if cut {
         line.close();
+    } else if conn.is_begun() {
+        put_away(line);
     }
 }
 
@@ -468,9 +471,7 @@ fn ask_for(line: &Line, id: Id<Commit>, until: Instant) -> Result<bool, Outcome>
         "insert into commits (id, at, done) values ('{id}', clock_timestamp(), false)
          on conflict (id) do update set at = excluded.at returning done"
     );
-    // The first connection may be one that had been cut as well.
-    let done = line.simple(&text, Some(until))?;
-    Ok(done.as_deref() == Some("t"))
+    Ok(line.simple(&text, Some(until))?.as_deref() == Some("t"))
 }
 
 fn put_away(line: &Line) {

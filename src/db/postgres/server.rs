@@ -382,6 +382,22 @@ mod tests {
     }
 
     #[test]
+    fn a_pooled_transaction_has_the_deadlines_of_a_session_of_our_own() {
+        let url = ServerUrl::parse("postgres://localhost/a").expect("a URL");
+        let server = Server { url, connections: 1, pooler: true, allow_unsafe: false };
+        for begin in [Begin::Read, Begin::Write, Begin::Alone] {
+            let text = server.begin(begin, Purpose::Request);
+            for deadline in [
+                format!("set local statement_timeout = {STATEMENT_MS};"),
+                format!("set local lock_timeout = {LOCK_MS};"),
+                format!("set local idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}"),
+            ] {
+                assert!(text.contains(&deadline), "{begin:?}: {deadline}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused() {
         for bad in [
             "mysql://localhost/a",
