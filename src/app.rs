@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::events::{self, Handler, Handlers, Node, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits, idempotency};
 use crate::id::Id;
-use crate::payments::{Provider, Sandbox};
+use crate::providers::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{listings, notifications, orders, payments, profiles, reviews, test_clock, users};

@@ -16,6 +16,7 @@ pub mod form;
 pub mod http;
 pub mod ledger;
 pub mod page;
+pub mod providers;
 pub mod version;
 
 // The services, each above the ones before it.

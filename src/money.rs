@@ -98,6 +98,16 @@ impl Money {
         Self { minor, currency: self.currency }
     }
 
+    /// `part` of this, when it is `part` of `whole`: pro rata, rounded half to even. The rest is this less it, so the two
+    /// sum to this; while `part` stays below `whole`, neither falls when this grows.
+    #[must_use]
+    pub fn pro_rata(self, part: i64, whole: i64) -> Self {
+        if whole <= 0 {
+            return self.with_minor(0);
+        }
+        self.with_minor(half_even(i128::from(self.minor) * i128::from(part), i128::from(whole)))
+    }
+
     /// Reads a plain decimal: digits, and perhaps a point with at most the currency's digits after it.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, NotMoney> {
         let (whole, fraction) = match text.split_once('.') {
@@ -172,13 +182,15 @@ impl Rate {
 
     /// This share of `amount`, rounded half to even. The rest is `amount` less it, so the parts sum to the whole.
     pub fn of(self, amount: Money) -> Money {
-        let exact = i128::from(amount.minor) * i128::from(self.0);
-        let (floor, rest) = (exact.div_euclid(10_000), exact.rem_euclid(10_000));
-        let up = rest > 5_000 || (rest == 5_000 && floor % 2 != 0);
-        let rounded = floor + i128::from(up);
-        // A share is never more than the whole, which is an i64.
-        amount.with_minor(i64::try_from(rounded).unwrap_or(amount.minor))
+        amount.with_minor(half_even(i128::from(amount.minor) * i128::from(self.0), 10_000))
     }
+}
+
+/// `dividend / divisor`, rounded half to even. The quotient is a share of an i64, so it is one.
+fn half_even(dividend: i128, divisor: i128) -> i64 {
+    let (floor, rest) = (dividend.div_euclid(divisor), dividend.rem_euclid(divisor));
+    let up = 2 * rest > divisor || (2 * rest == divisor && floor % 2 != 0);
+    i64::try_from(floor + i128::from(up)).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

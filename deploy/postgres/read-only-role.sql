@@ -49,7 +49,9 @@ grant select (id, at, actor_id, kind, subject_id) on events to guildhall_reader;
 grant select (id, payment_id, order_id, amount_minor, currency, status, provider_key, requested_by, transaction_id,
               created_at, updated_at)
     on refunds to guildhall_reader;
-grant select on freelancer_stats, ledger_journals, ledger_lines, rating_tallies, service_tags, transactions
+grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution, resolved_by) on cases
+    to guildhall_reader;
+grant select on debts, freelancer_stats, ledger_journals, ledger_lines, rating_tallies, releases, service_tags, transactions
     to guildhall_reader;
 
 commit;

@@ -253,6 +253,17 @@ pub const KEYS: &[Key] = &[
         show: |config| (config.market.review_within.as_secs() / DAY_S).to_string(),
     },
     Key {
+        name: "clearance_days",
+        about: "Released money can be paid out after it",
+        mend: "whole days from 0 to 365",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.clearance = whole(text, 0, 365, DAY_S)?;
+            Some(())
+        },
+        show: |config| (config.market.clearance.as_secs() / DAY_S).to_string(),
+    },
+    Key {
         name: "late_after_hours",
         about: "A buyer may cancel an order that is late by more",
         mend: "whole hours from 0 to 8760",

@@ -64,6 +64,8 @@ pub struct Market {
     pub pay_within: Duration,
     /// A delivery that is not answered within it is accepted.
     pub review_within: Duration,
+    /// How long after its release money can be paid out.
+    pub clearance: Duration,
     /// A buyer may cancel an order that is late by more than this.
     pub late_after: Duration,
 }
@@ -76,6 +78,7 @@ impl Default for Market {
             fee: Rate::from_basis_points(1_000).expect("ten per cent is no more than the whole"),
             pay_within: day,
             review_within: 3 * day,
+            clearance: 7 * day,
             late_after: day,
         }
     }

@@ -38,6 +38,7 @@ migrations! {
     6 "0006_payments" needs 6,
     7 "0007_notifications" needs 7,
     8 "0008_reviews" needs 8,
+    9 "0009_money" needs 9,
 }
 
 /// A step that a database has had.

@@ -4,19 +4,30 @@ use std::fmt;
 
 use crate::id::Id;
 
-/// Where money is. Written as `provider`, `fees`, `escrow:<order>`, `refunds:<order>`, `payable:<freelancer>`.
+/// Where money is. Written as `provider`, `fees`, `costs`, `losses`, `escrow:<order>`, `refunds:<order>`,
+/// `chargebacks:<order>`, `payable:<freelancer>`, `payouts:<freelancer>`, `owed:<freelancer>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Account {
     /// The world outside: what came in through the provider counts negative.
     Provider,
     /// What the house keeps.
     Fees,
+    /// What providers keep of charges: it only falls.
+    Costs,
+    /// What chargebacks cost the house, or will if they are lost.
+    Losses,
     /// Held for an order until it is decided.
     Escrow(Id<()>),
     /// On its way back to the buyer of an order.
     Refunds(Id<()>),
+    /// Released, and frozen again by a chargeback of an order.
+    Chargebacks(Id<()>),
     /// Owed to a freelancer.
     Payable(Id<()>),
+    /// On its way to a freelancer.
+    Payouts(Id<()>),
+    /// What a freelancer owes, as a negative balance.
+    Owed(Id<()>),
 }
 
 impl Account {
@@ -27,9 +38,14 @@ impl Account {
         let account = match kind {
             "provider" => Self::Provider,
             "fees" => Self::Fees,
+            "costs" => Self::Costs,
+            "losses" => Self::Losses,
             "escrow" => Self::Escrow(id()?),
             "refunds" => Self::Refunds(id()?),
+            "chargebacks" => Self::Chargebacks(id()?),
             "payable" => Self::Payable(id()?),
+            "payouts" => Self::Payouts(id()?),
+            "owed" => Self::Owed(id()?),
             _ => return None,
         };
         (account.to_string() == text).then_some(account)
@@ -37,7 +53,14 @@ impl Account {
 
     /// Whether it holds somebody's money, so that it can never be below zero.
     pub fn holds_money(&self) -> bool {
-        matches!(self, Self::Escrow(_) | Self::Refunds(_) | Self::Payable(_))
+        match self {
+            Self::Escrow(_)
+            | Self::Refunds(_)
+            | Self::Chargebacks(_)
+            | Self::Payable(_)
+            | Self::Payouts(_) => true,
+            Self::Provider | Self::Fees | Self::Costs | Self::Losses | Self::Owed(_) => false,
+        }
     }
 }
 
@@ -46,9 +69,14 @@ impl fmt::Display for Account {
         match self {
             Self::Provider => f.write_str("provider"),
             Self::Fees => f.write_str("fees"),
+            Self::Costs => f.write_str("costs"),
+            Self::Losses => f.write_str("losses"),
             Self::Escrow(order) => write!(f, "escrow:{order}"),
             Self::Refunds(order) => write!(f, "refunds:{order}"),
+            Self::Chargebacks(order) => write!(f, "chargebacks:{order}"),
             Self::Payable(freelancer) => write!(f, "payable:{freelancer}"),
+            Self::Payouts(freelancer) => write!(f, "payouts:{freelancer}"),
+            Self::Owed(freelancer) => write!(f, "owed:{freelancer}"),
         }
     }
 }
@@ -63,9 +91,14 @@ mod tests {
         for account in [
             Account::Provider,
             Account::Fees,
+            Account::Costs,
+            Account::Losses,
             Account::Escrow(id),
             Account::Refunds(id),
+            Account::Chargebacks(id),
             Account::Payable(id),
+            Account::Payouts(id),
+            Account::Owed(id),
         ] {
             assert_eq!(Account::parse(&account.to_string()), Some(account));
         }

@@ -82,6 +82,22 @@ tables! {
         created_at Time,
     }
     sandbox_refunds by 1 { id Text, key Text, charge_id Text, amount_minor Integer, created_at Time }
+    sandbox_accounts by 1 { id Text, key Text, created_at Time }
+    sandbox_transfers by 1 {
+        id Text, key Text, account_id Text, charge_id Text, amount_minor Integer, currency Text, created_at Time,
+    }
+    releases by 1 {
+        id Id, order_id Id, freelancer_id Id, currency Text, net_minor Integer, fee_minor Integer,
+        service_fee_minor Integer, taken_minor Integer, available_at Time, payout_id Id, created_at Time,
+    }
+    debts by 1 {
+        id Id, freelancer_id Id, order_id Id, cause_id Id, currency Text, amount_minor Integer, paid_minor Integer,
+        created_at Time,
+    }
+    cases by 1 {
+        id Id, kind Text, subject_id Id, order_id Id, detail Json, opened_at Time, resolved_at Time, resolution Text,
+        reason Text, resolved_by Id,
+    }
     notifications by 1 {
         id Id, user_id Id, type Text, message Text, data Json, sender_id Id, event_id Id, read Boolean, created_at Time,
     }

@@ -276,7 +276,7 @@ pub fn refunded(tx: &Tx, id: OrderId, held: i64) -> Result<()> {
     tx.execute(
         "update orders set fee_minor = $2, version = version + 1, updated_at = $3
          where id = $1 and fee_minor <> $2 and status not in ('completed', 'cancelled')",
-        params![id, order.fee_rate.of(order.amount.with_minor(held)).minor(), tx.now()],
+        params![id, order.shares_of(held).fee, tx.now()],
     )?;
     Ok(())
 }

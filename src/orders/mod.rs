@@ -15,8 +15,8 @@ use crate::problems;
 pub use commands::{cancel_refunded, change, mark_paid, place, refunded, told};
 pub use deadlines::{accept_unanswered, cancel_unpaid, tell_late};
 pub use model::{
-    AUTO_COMPLETE, ChangeOrder, DUE, EDGES, Edge, Order, OrderId, PAY_BY, PlaceOrder, Side, Status, When,
-    legal, sides_asking,
+    AUTO_COMPLETE, ChangeOrder, DUE, EDGES, Edge, Order, OrderId, PAY_BY, PlaceOrder, Shares, Side, Status,
+    When, legal, sides_asking,
 };
 pub use queries::{
     blocking_deletion, completed_of, find, needed_to_buy, needed_to_sell, seen, share_an_order,

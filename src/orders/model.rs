@@ -134,7 +134,31 @@ pub struct Order {
     pub updated_at: Time,
 }
 
+/// Whose money is how much of what is held, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// The freelancer's.
+    pub net: i64,
+    /// What the house keeps of the amount.
+    pub fee: i64,
+    /// What the house charged the buyer beside the amount.
+    pub service_fee: i64,
+}
+
 impl Order {
+    /// What its buyer pays.
+    pub fn total(&self) -> Money {
+        self.amount
+    }
+
+    /// Whose what is left of the total is, when so many minor units are left: pro rata by what was agreed. The parts sum to
+    /// the whole, and none grows when less is left.
+    pub fn shares_of(&self, left: i64) -> Shares {
+        let agreed = self.fee_rate.of(self.amount).minor();
+        let fee = self.amount.with_minor(left).pro_rata(agreed, self.amount.minor()).minor();
+        Shares { net: left - fee, fee, service_fee: 0 }
+    }
+
     /// Where `actor` stands; `None` for those whom the order does not concern.
     pub fn side_of(&self, actor: &Actor) -> Option<Side> {
         match actor {

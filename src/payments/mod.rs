@@ -2,13 +2,12 @@
 //! that an order is charged once, that no provider is asked inside a transaction, and that an outcome nobody knows is asked
 //! for, never guessed.
 
+pub mod cases;
 mod commands;
 mod model;
-mod provider;
 mod queries;
 mod reactions;
 mod routes;
-mod sandbox;
 
 use crate::problems;
 
@@ -17,11 +16,9 @@ pub use commands::{
     request_refund,
 };
 pub use model::{Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use provider::{Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Unknown};
 pub use queries::{find, money_due};
 pub use reactions::{ask, follow_order, send_refund};
 pub use routes::operations;
-pub use sandbox::Sandbox;
 
 /// The timer that asks for an outcome.
 pub const PAYMENT_ASK: &str = "payment_ask";

@@ -12,7 +12,7 @@ use crate::orders::{Order, OrderId};
 use crate::time::Time;
 use crate::words;
 
-use super::provider::Charge;
+use crate::providers::Charge;
 
 pub type PaymentId = Id<Payment>;
 pub type RefundId = Id<Refund>;
@@ -98,9 +98,13 @@ impl Payment {
     pub fn charge(&self) -> Charge {
         Charge {
             key: self.provider_key.clone(),
+            payment_id: self.id.cast(),
+            order_id: self.order_id.cast(),
             amount: self.amount,
             payment_method: self.payment_method.clone(),
-            order_id: self.order_id.cast(),
+            reference: self.transaction_id.clone(),
+            return_url: None,
+            begun_at: self.created_at,
         }
     }
 }
@@ -155,13 +159,19 @@ impl From<&Refund> for SeenRefund {
 }
 
 words! {
-    /// What moved: `charge` and `refund` concern the buyer, the others the freelancer.
+    /// What moved: `charge` and `refund` concern the buyer, the others the freelancer. Beside the contract's:
     pub enum MovementKind {
         Charge = "charge",
         Refund = "refund",
         Release = "release",
         Fee = "fee",
         Payout = "payout",
+        /// Taken back from the freelancer, for what went back to the buyer after the release.
+        Clawback = "clawback",
+        /// The fee's part of what went back after the release.
+        FeeReturn = "fee_return",
+        /// Set off against what the freelancer owes.
+        Offset = "offset",
     }
 }
 

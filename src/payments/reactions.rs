@@ -12,7 +12,7 @@ use crate::events::Event;
 use crate::id::Id;
 
 use super::commands;
-use super::provider::patiently;
+use crate::providers::patiently;
 
 type Reacting = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 

@@ -16,12 +16,12 @@ use super::model::{
     Filter, MovementKind, MovementStatus, Pay, Payment, PaymentId, RequestRefund, SeenPayment, SeenRefund,
     Status, Transaction,
 };
-use super::provider::patiently;
 use super::{
     ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, Attempt, NOT_CONFIRMABLE, ORDER_DISPUTED,
     ORDER_NOT_PAYABLE, PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE,
     REFUND_EXCEEDS_CAPTURED, commands, queries,
 };
+use crate::providers::patiently;
 
 const EXAMPLE_ID: &str = "01990000-0000-7000-8000-000000000001";
 
@@ -135,7 +135,7 @@ fn filter(call: &Call<Nothing>) -> Result<Filter> {
     Ok(Filter {
         kind: call.query.parsed(
             "type",
-            "one of charge, refund, release, fee, payout",
+            "one of charge, refund, release, fee, payout, clawback, fee_return, offset",
             MovementKind::parse,
         )?,
         status: call.query.parsed("status", "one of pending, success, failed", MovementStatus::parse)?,

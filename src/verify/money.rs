@@ -49,10 +49,14 @@ pub(super) fn nothing_overdrawn(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         let (account, currency, balance): (String, String, i64) = (row.next()?, row.next()?, row.next()?);
         let kind = account.split_once(':').map_or(account.as_str(), |(kind, _)| kind);
         Ok(match kind {
-            "escrow" | "refunds" | "payable" if balance < 0 => {
+            "escrow" | "refunds" | "payable" | "payouts" | "chargebacks" if balance < 0 => {
                 Some(format!("{account} holds {balance} {currency}"))
             }
-            "escrow" | "refunds" | "payable" | "provider" | "fees" => None,
+            "owed" if balance > 0 => {
+                Some(format!("{account} holds {balance} {currency}, and can only be a debt"))
+            }
+            "escrow" | "refunds" | "payable" | "payouts" | "chargebacks" | "owed" | "provider" | "fees"
+            | "costs" | "losses" => None,
             _ => Some(format!("there is no account of the kind of {account}")),
         })
     })

@@ -7,8 +7,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("users", &[]),
     ("profiles", &["users"]),
     ("listings", &["users", "profiles"]),
-    ("orders", &["users", "profiles", "listings"]),
+    ("fees", &[]),
+    ("orders", &["users", "profiles", "listings", "fees"]),
+    ("disputes", &["users", "profiles", "listings", "orders"]),
     ("payments", &["users", "profiles", "listings", "orders"]),
+    ("payouts", &["users", "profiles", "listings", "orders", "payments"]),
+    ("reconciliation", &["users", "profiles", "listings", "orders", "payments", "payouts"]),
     ("notifications", &["users", "profiles", "listings", "orders"]),
     ("reviews", &["users", "profiles", "listings", "orders"]),
 ];

@@ -3,29 +3,35 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::actor::{Actor, UserId};
 use crate::db::Tx;
 use crate::error::{self, Error, FORBIDDEN, FieldError, OnConstraint, Result, TOO_MANY_REQUESTS};
 use crate::events;
 use crate::form::Unchecked;
 use crate::ledger::{self, Account, Journal};
+use crate::money::Money;
 use crate::orders::{self, Order, OrderId};
 use crate::params;
 
+use super::super::cases;
 use super::super::model::{MovementStatus, Pay, Payment, PaymentId, SeenPayment, Status};
-use super::super::provider::{Answering, Charge, Outcome, Provider};
 use super::super::{
     ALREADY_PAID, AMOUNT_MISMATCH, NOT_CONFIRMABLE, ORDER_NOT_PAYABLE, PAYMENT_ASK, PAYMENT_DECLINED,
     PAYMENT_IN_PROGRESS, queries,
 };
 use super::refund::reserve;
 use super::{list_charge, order_of, tell};
+use crate::providers::{Answering, Charge, Outcome, Provider};
 
 /// An attempt whose outcome nobody brought within it is asked for: longer than an answer is waited for. Sooner if the
 /// process that is at it dies.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 /// How soon an outcome that did not come is asked for.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How soon an outcome is asked for again that a person has to look at.
+const STRANGE_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 
 /// More declined charges of one buyer within the hour look like somebody who tries out cards.
 const MOST_DECLINED: i64 = 5;
@@ -214,7 +220,7 @@ impl Attempt {
     /// Asks: the same key and the same words every time, so that it happens once.
     pub fn ask<'a>(&'a self, provider: &'a dyn Provider) -> Answering<'a, Outcome> {
         match self.payment.confirmed {
-            true => provider.confirm(&self.charge.key),
+            true => provider.confirm(&self.charge),
             false => provider.charge(&self.charge),
         }
     }
@@ -238,7 +244,9 @@ pub fn no_answer(tx: &Tx, id: PaymentId) -> Result<()> {
 /// it stood when the question was put; a success always counts, for money has moved.
 pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Result<()> {
     match outcome {
-        Outcome::Succeeded { reference } => succeed(tx, actor, asked.payment.id, reference),
+        Outcome::Succeeded { reference, captured, fee } => {
+            succeed(tx, actor, asked.payment.id, &Captured { reference, amount: *captured, fee: *fee })
+        }
         Outcome::Declined { reference, code, message } => {
             if !unchanged(tx, asked)? {
                 return Ok(());
@@ -247,7 +255,7 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             let payment = fail(tx, &asked.payment, code)?;
             tell(tx, actor, "payment_failed", &payment, None, Some(message))
         }
-        Outcome::RequiresAction { reference } => {
+        Outcome::RequiresAction { reference, .. } => {
             if !unchanged(tx, asked)? {
                 return Ok(());
             }
@@ -268,7 +276,26 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             name(tx, asked, reference)?;
             events::schedule(tx, PAYMENT_ASK, asked.payment.id, tx.now().plus(*ask_after))
         }
+        Outcome::Strange { reference, what } => {
+            name(tx, asked, reference)?;
+            let payment = &asked.payment;
+            cases::open(
+                tx,
+                cases::Kind::Strange,
+                payment.id,
+                Some(payment.order_id),
+                &json!({ "said": what }),
+            )?;
+            events::schedule(tx, PAYMENT_ASK, payment.id, tx.now().plus(STRANGE_AGAIN_AFTER))
+        }
     }
+}
+
+/// What a provider has taken.
+struct Captured<'a> {
+    reference: &'a str,
+    amount: Money,
+    fee: Option<Money>,
 }
 
 /// Whether the payment still stands as it stood when the provider was asked.
@@ -290,16 +317,24 @@ fn name(tx: &Tx, asked: &Attempt, reference: &str) -> Result<()> {
 }
 
 /// The charge succeeded: the money is in escrow, or goes straight back if the order no longer waits for it.
-fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, reference: &str) -> Result<()> {
+fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, taken: &Captured) -> Result<()> {
+    let before = queries::payment_of(tx, id)?;
+    if taken.amount != before.amount {
+        // Booking either amount would be a guess.
+        let said = json!({ "reference": taken.reference, "captured": taken.amount, "currency": taken.amount.currency() });
+        cases::open(tx, cases::Kind::IntegrityFailure, id, Some(before.order_id), &said)?;
+        return events::schedule(tx, PAYMENT_ASK, id, tx.now().plus(STRANGE_AGAIN_AFTER));
+    }
     let changed = tx.execute(
         "update payments set status = 'success', transaction_id = $2, version = version + 1, updated_at = $3
          where id = $1 and status in ('pending', 'requires_action')",
-        params![id, reference, tx.now()],
+        params![id, taken.reference, tx.now()],
     )?;
     let payment = queries::payment_of(tx, id)?;
     if changed == 0 {
         if payment.status == Status::Failed {
-            tracing::error!(payment = %id, reference, "a charge succeeded after its payment had failed: look into it");
+            let said = json!({ "reference": taken.reference });
+            cases::open(tx, cases::Kind::CapturedAfterFailure, id, Some(payment.order_id), &said)?;
             metrics::counter!("payments_captured_after_failure_total").increment(1);
         }
         return Ok(());
@@ -316,6 +351,19 @@ fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, reference: &str) -> Result<()>
             lines: &[(Account::Provider, -minor), (Account::Escrow(order), minor)],
         },
     )?;
+    if let Some(fee) = taken.fee.filter(|fee| fee.minor() > 0 && fee.currency() == payment.amount.currency())
+    {
+        ledger::post(
+            tx,
+            &Journal {
+                order_id: order,
+                kind: "provider_fee",
+                cause_id: id.cast(),
+                currency: fee.currency(),
+                lines: &[(Account::Costs, -fee.minor()), (Account::Provider, fee.minor())],
+            },
+        )?;
+    }
     list_charge(tx, &payment, MovementStatus::Success)?;
     tell(tx, actor, "payment_succeeded", &payment, None, None)?;
     if !orders::mark_paid(tx, payment.order_id)? {

@@ -1,9 +1,11 @@
 //! What escrow holds of an order, and how it is paid out.
 
+use crate::config::Market;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ledger::{self, Account, Journal};
-use crate::orders::Order;
+use crate::orders::{Order, Shares};
+use crate::params;
 
 use super::super::model::{MovementKind, MovementStatus};
 use super::super::queries;
@@ -23,28 +25,30 @@ pub fn release_order(tx: &Tx, order: &Order) -> Result<i64> {
     }
     let payment = queries::captured(tx, order.id)?
         .ok_or_else(|| Error::broken(format!("order {} holds money that nobody paid", order.id)))?;
-    let fee = order.fee_rate.of(whole);
-    let net = whole.with_minor(whole.minor() - fee.minor());
-    let shares = [
-        (MovementKind::Release, Account::Payable(order.freelancer_id.cast()), net),
-        (MovementKind::Fee, Account::Fees, fee),
-    ];
-    let mut lines = vec![(Account::Escrow(order.id.cast()), -whole.minor())];
-    for (kind, account, share) in shares.into_iter().filter(|(.., share)| share.minor() > 0) {
-        lines.push((account, share.minor()));
+    let shares = order.shares_of(whole.minor());
+    let listed = [(MovementKind::Release, shares.net), (MovementKind::Fee, shares.fee)];
+    for (kind, share) in listed.into_iter().filter(|(_, share)| *share > 0) {
         list(
             tx,
             &Movement {
                 user_id: order.freelancer_id,
                 kind,
                 status: MovementStatus::Success,
-                amount: share,
+                amount: whole.with_minor(share),
                 payment: &payment,
                 cause_id: order.id.cast(),
                 transaction_id: None,
             },
         )?;
     }
+    let lines: Vec<(Account, i64)> = [
+        (Account::Escrow(order.id.cast()), -whole.minor()),
+        (Account::Payable(order.freelancer_id.cast()), shares.net),
+        (Account::Fees, shares.fee + shares.service_fee),
+    ]
+    .into_iter()
+    .filter(|(_, minor)| *minor != 0)
+    .collect();
     ledger::post(
         tx,
         &Journal {
@@ -55,5 +59,27 @@ pub fn release_order(tx: &Tx, order: &Order) -> Result<i64> {
             lines: &lines,
         },
     )?;
-    Ok(fee.minor())
+    earn(tx, order, &shares)?;
+    Ok(shares.fee)
+}
+
+/// Notes what the freelancer has earned: it can be paid out once it has cleared.
+fn earn(tx: &Tx, order: &Order, shares: &Shares) -> Result<()> {
+    tx.execute(
+        "insert into releases (id, order_id, freelancer_id, currency, net_minor, fee_minor, service_fee_minor,
+             available_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            tx.new_id::<Shares>(),
+            order.id,
+            order.freelancer_id,
+            order.amount.currency(),
+            shares.net,
+            shares.fee,
+            shares.service_fee,
+            tx.now().plus(tx.wired::<Market>().clearance),
+            tx.now()
+        ],
+    )?;
+    Ok(())
 }

@@ -13,11 +13,11 @@ use crate::orders::{self, Order};
 use crate::params;
 
 use super::super::model::{MovementStatus, Payment, PaymentId, Refund, RefundId, RequestRefund, Status};
-use super::super::provider::{RefundOutcome, RefundRequest};
 use super::super::{
     ALREADY_RELEASED, ORDER_DISPUTED, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED, REFUND_SEND, queries,
 };
 use super::{held, list_refund, order_of, tell};
+use crate::providers::{RefundOutcome, RefundRequest};
 
 /// Gives money back on the word of the freelancer or an administrator.
 pub fn request_refund(
@@ -150,7 +150,14 @@ pub fn refund_to_send(tx: &Tx, id: RefundId) -> Result<Option<RefundRequest>> {
     let charge = payment
         .transaction_id
         .ok_or_else(|| Error::broken("a captured payment that the provider never named"))?;
-    Ok(Some(RefundRequest { key: refund.provider_key, charge, amount: refund.amount }))
+    Ok(Some(RefundRequest {
+        key: refund.provider_key,
+        refund_id: refund.id.cast(),
+        order_id: refund.order_id.cast(),
+        charge,
+        amount: refund.amount,
+        begun_at: refund.created_at,
+    }))
 }
 
 /// Books what the provider says of a refund, once. A refusal puts the money back into escrow while the order is open;
@@ -163,7 +170,11 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
     let payment = payment_of(tx, &refund)?;
     match outcome {
         RefundOutcome::Succeeded { reference } => succeeded(tx, &payment, refund, reference).map(|()| true),
-        RefundOutcome::Failed { code, message } => {
+        RefundOutcome::Pending { ask_after, .. } => {
+            events::schedule(tx, REFUND_SEND, refund.id, tx.now().plus(*ask_after))?;
+            Ok(true)
+        }
+        RefundOutcome::Failed { code, message, .. } => {
             let open = !order_of(tx, &payment)?.status.is_final();
             tracing::warn!(refund = %refund.id, code, message, open, "the provider refused a refund");
             if open {

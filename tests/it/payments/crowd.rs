@@ -8,14 +8,16 @@ use std::task::{Context, Waker};
 use guildhall::app::Parts;
 use guildhall::db::{Db, Tx};
 use guildhall::error::Result;
-use guildhall::payments::{
-    Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, Unknown,
+use guildhall::providers::{
+    Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
+    TransferRequest, Unanswered,
 };
 use guildhall::users::passwords::Cost;
 use serde_json::json;
 
 use super::ordered;
 use crate::support::TestApp;
+use crate::support::payments::the_rest_is_the_sandboxs;
 
 type Reading = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -86,13 +88,19 @@ impl Provider for Crowded {
         self.sandbox.charge(charge)
     }
 
-    fn confirm<'a>(&'a self, _: &'a str) -> Answering<'a, Outcome> {
-        Box::pin(async { Err(Unknown("nobody confirms here".to_owned())) })
+    fn confirm<'a>(&'a self, _: &'a Charge) -> Answering<'a, Outcome> {
+        Box::pin(async { Err(Unanswered::Unknown("nobody confirms here".to_owned())) })
     }
 
     fn refund<'a>(&'a self, _: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
-        Box::pin(async { Err(Unknown("nobody is refunded here".to_owned())) })
+        Box::pin(async { Err(Unanswered::Unknown("nobody is refunded here".to_owned())) })
     }
+
+    fn transfer<'a>(&'a self, _: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
+        Box::pin(async { Err(Unanswered::Unknown("nobody is paid out here".to_owned())) })
+    }
+
+    the_rest_is_the_sandboxs!();
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use guildhall::actor::Actor;
 use guildhall::form::Unchecked;
-use guildhall::payments::{self, Outcome, PaymentId};
+use guildhall::payments::{self, PaymentId};
+use guildhall::providers::Outcome;
 use serde_json::{Value, json};
 
 use super::{ordered, path_of};
@@ -127,7 +128,7 @@ async fn a_late_answer_does_not_undo_a_confirmation() {
     troubles.add(Trouble::BeforeItHappens);
     app.post(&format!("{}/confirm", path_of(&payment)), &buyer, None).await.expect(202);
     for outcome in [
-        Outcome::RequiresAction { reference: "ch_late".to_owned() },
+        Outcome::RequiresAction { reference: "ch_late".to_owned(), client_secret: None, url: None },
         Outcome::Declined {
             reference: "ch_late".to_owned(),
             code: "late".to_owned(),

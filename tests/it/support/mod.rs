@@ -6,7 +6,7 @@ mod finished;
 mod home;
 mod listings;
 mod orders;
-mod payments;
+pub mod payments;
 mod profiles;
 mod program;
 mod reply;

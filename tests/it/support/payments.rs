@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use guildhall::app::Parts;
 use guildhall::db::Db;
 use guildhall::params;
-use guildhall::payments::{
-    Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, Unknown,
+use guildhall::providers::{
+    Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
+    TransferRequest, Unanswered,
 };
 use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
@@ -299,6 +300,45 @@ impl Troubles {
     }
 }
 
+/// What a provider of the tests leaves to the sandbox that it wraps.
+#[rustfmt::skip]
+macro_rules! the_rest_is_the_sandboxs {
+    () => {
+        fn void<'a>(&'a self, charge: &'a guildhall::providers::Charge) -> guildhall::providers::Answering<'a, guildhall::providers::Outcome> {
+            self.sandbox.void(charge)
+        }
+
+        fn look<'a>(&'a self, charge: &'a guildhall::providers::Charge) -> guildhall::providers::Answering<'a, Option<guildhall::providers::Outcome>> {
+            self.sandbox.look(charge)
+        }
+
+        fn look_for_refund<'a>(&'a self, refund: &'a guildhall::providers::RefundRequest) -> guildhall::providers::Answering<'a, Option<guildhall::providers::RefundOutcome>> {
+            self.sandbox.look_for_refund(refund)
+        }
+
+        fn onboard<'a>(&'a self, onboarding: &'a guildhall::providers::Onboarding) -> guildhall::providers::Answering<'a, guildhall::providers::Onboarded> {
+            self.sandbox.onboard(onboarding)
+        }
+
+        fn look_at_account<'a>(&'a self, reference: &'a str) -> guildhall::providers::Answering<'a, guildhall::providers::AccountState> {
+            self.sandbox.look_at_account(reference)
+        }
+
+        fn look_for_transfer<'a>(&'a self, transfer: &'a guildhall::providers::TransferRequest) -> guildhall::providers::Answering<'a, Option<guildhall::providers::TransferOutcome>> {
+            self.sandbox.look_for_transfer(transfer)
+        }
+
+        fn records<'a>(&'a self, from: guildhall::time::Time, to: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Record>> {
+            self.sandbox.records(from, to)
+        }
+
+        fn balance<'a>(&'a self) -> guildhall::providers::Answering<'a, Vec<guildhall::money::Money>> {
+            self.sandbox.balance()
+        }
+    };
+}
+pub(crate) use the_rest_is_the_sandboxs;
+
 struct Unreliable {
     sandbox: Sandbox,
     troubles: Troubles,
@@ -309,12 +349,12 @@ async fn troubled<T>(
     trouble: Option<Trouble>,
     gate: Option<Gate>,
     answering: Answering<'_, T>,
-) -> Result<T, Unknown> {
+) -> Result<T, Unanswered> {
     if let Some(gate) = gate {
         gate.entered.notify_one();
         gate.opened.notified().await;
     }
-    let lost = || Err(Unknown("connection reset by peer".to_owned()));
+    let lost = || Err(Unanswered::Unknown("connection reset by peer".to_owned()));
     match trouble {
         Some(Trouble::BeforeItHappens) => lost(),
         Some(Trouble::AfterItHappened) => answering.await.and_then(|_| lost()),
@@ -343,15 +383,23 @@ impl Provider for Unreliable {
         self.answer(self.sandbox.charge(charge))
     }
 
-    fn confirm<'a>(&'a self, key: &'a str) -> Answering<'a, Outcome> {
-        self.answer(self.sandbox.confirm(key))
+    fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        self.answer(self.sandbox.confirm(charge))
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
         let (code, message) = ("card_closed".to_owned(), "the card's account was closed".to_owned());
         match self.troubles.next(true) {
-            Some(Trouble::Refused) => Box::pin(async { Ok(RefundOutcome::Failed { code, message }) }),
+            Some(Trouble::Refused) => {
+                Box::pin(async { Ok(RefundOutcome::Failed { reference: None, code, message }) })
+            }
             trouble => Box::pin(troubled(trouble, None, self.sandbox.refund(refund))),
         }
     }
+
+    fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
+        self.answer(self.sandbox.transfer(transfer))
+    }
+
+    the_rest_is_the_sandboxs!();
 }

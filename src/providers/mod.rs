@@ -1,0 +1,299 @@
+//! What a payment provider is to us: a peer outside, asked with no transaction open, whose answer may never arrive. Knows
+//! no service; moves money only when it is told to, with a key.
+
+mod sandbox;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::id::Id;
+use crate::money::Money;
+use crate::time::Time;
+
+pub use sandbox::Sandbox;
+
+/// An answer on its way.
+pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unanswered>> + Send + 'a>>;
+
+/// Charges, refunds, and transfers to freelancers. Whatever carries the same key is the same thing: asked again, the
+/// provider does nothing anew and says how it stands. What begins with `look` reads, and moves nothing.
+pub trait Provider: Send + Sync {
+    /// Its name in payments and in `/webhooks/{provider}`.
+    fn name(&self) -> &'static str;
+
+    /// What to send as a payment method, for people: examples, or all that there are.
+    fn methods(&self) -> &[&'static str];
+
+    /// Whether it could be a payment method; what could not is refused before anything is recorded.
+    fn knows(&self, method: &str) -> bool {
+        self.methods().contains(&method)
+    }
+
+    /// Takes money from a buyer.
+    fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome>;
+
+    /// Goes on with a charge that required the buyer's action, now that he has acted.
+    fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome>;
+
+    /// Gives up a charge that has not succeeded, so that it never will. One that has says so.
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome>;
+
+    /// How a charge stands; `None` when the provider has none with this key.
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>>;
+
+    /// Gives money of a charge back.
+    fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome>;
+
+    /// How a refund stands; `None` when the provider has none with this key.
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>>;
+
+    /// Opens an account that freelancers are paid to, or goes on with one: where they enter what the provider must know.
+    fn onboard<'a>(&'a self, onboarding: &'a Onboarding) -> Answering<'a, Onboarded>;
+
+    /// How a freelancer's account stands. `reference` is the provider's id of it.
+    fn look_at_account<'a>(&'a self, reference: &'a str) -> Answering<'a, AccountState>;
+
+    /// Pays a freelancer what one order earned.
+    fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome>;
+
+    /// How a transfer stands; `None` when the provider has none with this key.
+    fn look_for_transfer<'a>(
+        &'a self,
+        transfer: &'a TransferRequest,
+    ) -> Answering<'a, Option<TransferOutcome>>;
+
+    /// Everything that it did from `from` on and before `to`, for the reconciliation.
+    fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>>;
+
+    /// What it holds for us, per currency: settled and on its way to us.
+    fn balance<'a>(&'a self) -> Answering<'a, Vec<Money>>;
+}
+
+/// A charge as it is asked for: every time with the same key and the same words.
+#[derive(Debug, Clone)]
+pub struct Charge {
+    pub key: String,
+    pub payment_id: Id<()>,
+    pub order_id: Id<()>,
+    pub amount: Money,
+    pub payment_method: String,
+    /// The provider's id of it, once it is known.
+    pub reference: Option<String>,
+    /// Where a buyer comes back to after acting elsewhere.
+    pub return_url: Option<String>,
+    /// It was not sent before: who looks for it by listing need not look earlier.
+    pub begun_at: Time,
+}
+
+/// A refund as it is asked for.
+#[derive(Debug, Clone)]
+pub struct RefundRequest {
+    pub key: String,
+    pub refund_id: Id<()>,
+    pub order_id: Id<()>,
+    /// The provider's id of the charge.
+    pub charge: String,
+    pub amount: Money,
+    pub begun_at: Time,
+}
+
+/// How a charge stands. `reference` is the provider's id of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Succeeded {
+        reference: String,
+        /// What was captured, as the provider has it.
+        captured: Money,
+        /// What the provider keeps, where it says so.
+        fee: Option<Money>,
+    },
+    Declined {
+        reference: String,
+        code: String,
+        message: String,
+    },
+    /// The buyer has to do something first.
+    RequiresAction {
+        reference: String,
+        /// What the buyer's client needs to go on, for the buyer alone: never stored or logged.
+        client_secret: Option<String>,
+        /// Where the buyer acts, if that is a page.
+        url: Option<String>,
+    },
+    /// Not decided yet: ask again after a while.
+    Pending {
+        reference: String,
+        ask_after: Duration,
+    },
+    /// It says something that this version does not understand: the money is held and a person looks.
+    Strange {
+        reference: String,
+        what: String,
+    },
+}
+
+/// How a refund stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RefundOutcome {
+    Succeeded {
+        reference: String,
+    },
+    /// On its way; it may still fail.
+    Pending {
+        reference: String,
+        ask_after: Duration,
+    },
+    Failed {
+        reference: Option<String>,
+        code: String,
+        message: String,
+    },
+}
+
+/// A freelancer who is to be paid.
+#[derive(Debug, Clone)]
+pub struct Onboarding {
+    pub key: String,
+    pub user_id: Id<()>,
+    pub email: String,
+    /// The account, if there is one already.
+    pub reference: Option<String>,
+    /// Where the freelancer comes back to.
+    pub return_url: String,
+}
+
+/// An account, and where its freelancer goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Onboarded {
+    pub account: AccountState,
+    pub url: Option<String>,
+}
+
+/// How a freelancer's account stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountState {
+    pub reference: String,
+    /// Whether money can be transferred to it and paid out of it.
+    pub enabled: bool,
+    /// What the provider still wants to know, in its words.
+    pub wanted: Vec<String>,
+}
+
+/// A transfer as it is asked for.
+#[derive(Debug, Clone)]
+pub struct TransferRequest {
+    pub key: String,
+    pub transfer_id: Id<()>,
+    pub order_id: Id<()>,
+    /// The freelancer's account.
+    pub account: String,
+    /// The provider's id of the charge that the money comes from.
+    pub charge: String,
+    pub amount: Money,
+    pub begun_at: Time,
+}
+
+/// How a transfer stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TransferOutcome {
+    Paid {
+        reference: String,
+    },
+    /// On its way; it may still come back.
+    Pending {
+        reference: String,
+        ask_after: Duration,
+    },
+    /// It came back, or was refused.
+    Returned {
+        reference: Option<String>,
+        code: String,
+        message: String,
+    },
+}
+
+/// One thing that the provider did, as it tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    pub what: Recorded,
+    /// The provider's id of it.
+    pub reference: String,
+    /// The provider's id of the charge or transfer that it belongs to; its own for a charge.
+    pub of: String,
+    /// Our key, where the provider was given it.
+    pub key: Option<String>,
+    pub amount: Money,
+    /// What the provider kept of it, where it says so.
+    pub fee: Option<Money>,
+    pub at: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    Charge,
+    Refund,
+    Transfer,
+    /// A transfer that was taken back.
+    Reversal,
+    /// Money that a bank withdrew for its customer.
+    Chargeback,
+    /// The same money, given back.
+    Reinstatement,
+    /// A freelancer's payout that did not arrive at the bank.
+    FailedPayout,
+}
+
+/// No answer that says what happened.
+#[derive(Debug, Clone)]
+pub enum Unanswered {
+    /// It may or may not have happened: no answer, or none that can be understood.
+    Unknown(String),
+    /// It did not happen: the provider takes no more for now. The same may be sent again.
+    NotNow { why: String, retry_after: Option<Duration> },
+    /// It did not happen: the provider does not accept our credentials or our settings.
+    Misconfigured(String),
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(why) => write!(f, "the outcome at the payment provider is unknown: {why}"),
+            Self::NotNow { why, .. } => write!(f, "the payment provider takes no more for now: {why}"),
+            Self::Misconfigured(why) => write!(f, "the payment provider refuses our settings: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
+impl From<Unanswered> for Error {
+    fn from(unanswered: Unanswered) -> Self {
+        Self::Internal(Box::new(unanswered))
+    }
+}
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The answer, or that it did not come in time.
+pub async fn patiently<T>(answering: Answering<'_, T>) -> Result<T, Unanswered> {
+    let late = || Unanswered::Unknown(format!("no answer within {} seconds", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, answering).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// The sum per currency, none of them zero.
+pub fn summed(amounts: impl IntoIterator<Item = Money>) -> Vec<Money> {
+    let mut sums: Vec<Money> = Vec::new();
+    for amount in amounts {
+        match sums.iter_mut().find(|sum| sum.currency() == amount.currency()) {
+            Some(sum) => *sum = sum.with_minor(sum.minor().saturating_add(amount.minor())),
+            None => sums.push(amount),
+        }
+    }
+    sums.retain(|sum| sum.minor() != 0);
+    sums.sort_by_key(|sum| sum.currency().code());
+    sums
+}

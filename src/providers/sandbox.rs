@@ -1,0 +1,383 @@
+//! The built-in provider, for trying things out: no money moves. It plays a peer outside, so it keeps books of its own in
+//! transactions of its own, and nobody else reads them.
+
+use std::time::Duration;
+
+use crate::db::{Db, Tx};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::money::Money;
+use crate::params;
+use crate::time::Time;
+use crate::words;
+
+use super::{
+    AccountState, Answering, Charge, Onboarded, Onboarding, Outcome, Provider, Record, Recorded,
+    RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered, summed,
+};
+
+/// What each method does.
+const METHODS: &[&str] = &[
+    "pm_card_visa",
+    "pm_card_visa_chargeDeclined",
+    "pm_card_visa_chargeDeclinedInsufficientFunds",
+    "pm_card_authenticationRequired",
+    "pm_sandbox_pending",
+];
+
+/// `pm_sandbox_pending` settles by itself after it.
+const SETTLES_AFTER: Duration = Duration::from_secs(2);
+
+words! {
+    pub enum Status {
+        Succeeded = "succeeded",
+        Declined = "declined",
+        RequiresAction = "requires_action",
+        Pending = "pending",
+    }
+}
+
+/// The sandbox.
+pub struct Sandbox {
+    db: Db,
+}
+
+impl Sandbox {
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+}
+
+impl Sandbox {
+    fn write<T: Send + 'static>(
+        &self,
+        act: impl Fn(&Tx) -> Result<T> + Send + Sync + 'static,
+    ) -> Answering<'_, T> {
+        Box::pin(async move { self.db.write(act).await.map_err(unknown) })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        look: impl Fn(&Tx) -> Result<T> + Send + Sync + 'static,
+    ) -> Answering<'_, T> {
+        Box::pin(async move { self.db.read(look).await.map_err(unknown) })
+    }
+}
+
+impl Provider for Sandbox {
+    fn name(&self) -> &'static str {
+        "sandbox"
+    }
+
+    fn methods(&self) -> &[&'static str] {
+        METHODS
+    }
+
+    fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        let charge = charge.clone();
+        self.write(move |tx| take(tx, &charge))
+    }
+
+    fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        let key = charge.key.clone();
+        self.write(move |tx| confirm(tx, &key))
+    }
+
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        let charge = charge.clone();
+        self.write(move |tx| void(tx, &charge))
+    }
+
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
+        let key = charge.key.clone();
+        self.write(move |tx| entry(tx, &key)?.map(|_| outcome(tx, &key)).transpose())
+    }
+
+    fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
+        let refund = refund.clone();
+        self.write(move |tx| give_back(tx, &refund))
+    }
+
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
+        let key = refund.key.clone();
+        self.read(move |tx| {
+            let known = refunded(tx, &key)?;
+            Ok(known.map(|reference| RefundOutcome::Succeeded { reference }))
+        })
+    }
+
+    fn onboard<'a>(&'a self, onboarding: &'a Onboarding) -> Answering<'a, Onboarded> {
+        let onboarding = onboarding.clone();
+        self.write(move |tx| Ok(Onboarded { account: open_account(tx, &onboarding)?, url: None }))
+    }
+
+    fn look_at_account<'a>(&'a self, reference: &'a str) -> Answering<'a, AccountState> {
+        let reference = reference.to_owned();
+        self.read(move |tx| {
+            require_account(tx, &reference)?;
+            Ok(ready(reference.clone()))
+        })
+    }
+
+    fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
+        let transfer = transfer.clone();
+        self.write(move |tx| send(tx, &transfer))
+    }
+
+    fn look_for_transfer<'a>(
+        &'a self,
+        transfer: &'a TransferRequest,
+    ) -> Answering<'a, Option<TransferOutcome>> {
+        let key = transfer.key.clone();
+        self.read(move |tx| {
+            let known = transferred(tx, &key)?;
+            Ok(known.map(|reference| TransferOutcome::Paid { reference }))
+        })
+    }
+
+    fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>> {
+        self.read(move |tx| records(tx, from, to))
+    }
+
+    fn balance<'a>(&'a self) -> Answering<'a, Vec<Money>> {
+        self.read(|tx| {
+            let everything = records(tx, Time::from_micros(0), tx.now().plus(SETTLES_AFTER))?;
+            Ok(summed(everything.into_iter().map(|record| match record.what {
+                Recorded::Charge | Recorded::Reversal | Recorded::Reinstatement => record.amount,
+                Recorded::FailedPayout => record.amount.with_minor(0),
+                Recorded::Refund | Recorded::Transfer | Recorded::Chargeback => {
+                    record.amount.with_minor(-record.amount.minor())
+                }
+            })))
+        })
+    }
+}
+
+fn unknown(error: Error) -> Unanswered {
+    Unanswered::Unknown(error.to_string())
+}
+
+struct Entry {
+    id: String,
+    amount: Money,
+    status: Status,
+    failure: Option<String>,
+    settles_at: Option<Time>,
+}
+
+fn entry(tx: &Tx, key: &str) -> Result<Option<Entry>> {
+    tx.first(
+        "select id, amount_minor, currency, status, failure, settles_at from sandbox_charges where key = $1",
+        params![key],
+        |row| {
+            Ok(Entry {
+                id: row.next()?,
+                amount: Money::new(row.next()?, row.next()?),
+                status: row.next()?,
+                failure: row.next()?,
+                settles_at: row.next()?,
+            })
+        },
+    )
+}
+
+fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
+    if entry(tx, &charge.key)?.is_none() {
+        let (status, failure) = match charge.payment_method.as_str() {
+            "pm_card_visa" => (Status::Succeeded, None),
+            "pm_card_authenticationRequired" => (Status::RequiresAction, None),
+            "pm_sandbox_pending" => (Status::Pending, None),
+            "pm_card_visa_chargeDeclinedInsufficientFunds" => (Status::Declined, Some("insufficient_funds")),
+            _ => (Status::Declined, Some("card_declined")),
+        };
+        let settles_at = (status == Status::Pending).then(|| tx.now().plus(SETTLES_AFTER));
+        tx.execute(
+            "insert into sandbox_charges (id, key, amount_minor, currency, method, status, failure, settles_at, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            params![
+                reference(tx, "ch"),
+                charge.key,
+                charge.amount.minor(),
+                charge.amount.currency(),
+                charge.payment_method,
+                status,
+                failure,
+                settles_at,
+                tx.now()
+            ],
+        )?;
+    }
+    outcome(tx, &charge.key)
+}
+
+fn confirm(tx: &Tx, key: &str) -> Result<Outcome> {
+    tx.execute(
+        "update sandbox_charges set status = 'succeeded' where key = $1 and status = 'requires_action'",
+        params![key],
+    )?;
+    outcome(tx, key)
+}
+
+/// A charge that was never heard of is declined before it comes.
+fn void(tx: &Tx, charge: &Charge) -> Result<Outcome> {
+    tx.execute(
+        "insert into sandbox_charges (id, key, amount_minor, currency, method, status, failure, created_at)
+         values ($1, $2, $3, $4, $5, 'declined', 'voided', $6)
+         on conflict (key) do update set status = 'declined', failure = 'voided', settles_at = null
+         where sandbox_charges.status in ('requires_action', 'pending')",
+        params![
+            reference(tx, "ch"),
+            charge.key,
+            charge.amount.minor(),
+            charge.amount.currency(),
+            charge.payment_method,
+            tx.now()
+        ],
+    )?;
+    outcome(tx, &charge.key)
+}
+
+/// How the charge with this key stands now.
+fn outcome(tx: &Tx, key: &str) -> Result<Outcome> {
+    tx.execute(
+        "update sandbox_charges set status = 'succeeded' where key = $1 and status = 'pending' and settles_at <= $2",
+        params![key, tx.now()],
+    )?;
+    let entry = entry(tx, key)?.ok_or_else(|| Error::broken(format!("the sandbox has no charge {key}")))?;
+    let reference = entry.id;
+    Ok(match entry.status {
+        Status::Succeeded => Outcome::Succeeded { reference, captured: entry.amount, fee: None },
+        Status::RequiresAction => Outcome::RequiresAction { reference, client_secret: None, url: None },
+        Status::Pending => Outcome::Pending {
+            reference,
+            ask_after: entry.settles_at.map_or(SETTLES_AFTER, |settles_at| settles_at.since(tx.now())),
+        },
+        Status::Declined => {
+            let code = entry.failure.unwrap_or_else(|| "card_declined".to_owned());
+            let message = match code.as_str() {
+                "insufficient_funds" => "the card has insufficient funds",
+                "voided" => "the charge was given up",
+                _ => "the card was declined",
+            };
+            Outcome::Declined { reference, code, message: message.to_owned() }
+        }
+    })
+}
+
+/// The provider's id of the refund with this key.
+fn refunded(tx: &Tx, key: &str) -> Result<Option<String>> {
+    tx.first("select id from sandbox_refunds where key = $1", params![key], |row| row.next())
+}
+
+fn give_back(tx: &Tx, refund: &RefundRequest) -> Result<RefundOutcome> {
+    if let Some(reference) = refunded(tx, &refund.key)? {
+        return Ok(RefundOutcome::Succeeded { reference });
+    }
+    let left = tx.first(
+        "select amount_minor - (select cast(coalesce(sum(amount_minor), 0) as bigint) from sandbox_refunds where charge_id = $1)
+         from sandbox_charges where id = $1 and status = 'succeeded'",
+        params![refund.charge],
+        |row| row.next::<i64>(),
+    )?;
+    if left.is_none_or(|left| left < refund.amount.minor()) {
+        let message = "the charge has not that much left to give back".to_owned();
+        return Ok(RefundOutcome::Failed { reference: None, code: "charge_exceeded".to_owned(), message });
+    }
+    let reference = reference(tx, "re");
+    tx.execute(
+        "insert into sandbox_refunds (id, key, charge_id, amount_minor, created_at) values ($1, $2, $3, $4, $5)",
+        params![reference, refund.key, refund.charge, refund.amount.minor(), tx.now()],
+    )?;
+    Ok(RefundOutcome::Succeeded { reference })
+}
+
+/// A freelancer has one account, and it is ready at once.
+fn open_account(tx: &Tx, onboarding: &Onboarding) -> Result<AccountState> {
+    tx.execute(
+        "insert into sandbox_accounts (id, key, created_at) values ($1, $2, $3) on conflict (key) do nothing",
+        params![reference(tx, "acct"), onboarding.key, tx.now()],
+    )?;
+    let id: String =
+        tx.one("select id from sandbox_accounts where key = $1", params![onboarding.key], |row| row.next())?;
+    Ok(ready(id))
+}
+
+fn ready(reference: String) -> AccountState {
+    AccountState { reference, enabled: true, wanted: Vec::new() }
+}
+
+fn require_account(tx: &Tx, reference: &str) -> Result<()> {
+    match tx.exists("select 1 from sandbox_accounts where id = $1", params![reference])? {
+        true => Ok(()),
+        false => Err(Error::broken(format!("the sandbox has no account {reference}"))),
+    }
+}
+
+/// The provider's id of the transfer with this key.
+fn transferred(tx: &Tx, key: &str) -> Result<Option<String>> {
+    tx.first("select id from sandbox_transfers where key = $1", params![key], |row| row.next())
+}
+
+fn send(tx: &Tx, transfer: &TransferRequest) -> Result<TransferOutcome> {
+    if let Some(reference) = transferred(tx, &transfer.key)? {
+        return Ok(TransferOutcome::Paid { reference });
+    }
+    require_account(tx, &transfer.account)?;
+    let reference = reference(tx, "tr");
+    tx.execute(
+        "insert into sandbox_transfers (id, key, account_id, charge_id, amount_minor, currency, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        params![
+            reference,
+            transfer.key,
+            transfer.account,
+            transfer.charge,
+            transfer.amount.minor(),
+            transfer.amount.currency(),
+            tx.now()
+        ],
+    )?;
+    Ok(TransferOutcome::Paid { reference })
+}
+
+/// What the books say of that time.
+fn records(tx: &Tx, from: Time, to: Time) -> Result<Vec<Record>> {
+    let tables = [
+        (
+            Recorded::Charge,
+            "select id, id, key, amount_minor, currency, created_at from sandbox_charges
+             where status = 'succeeded' and created_at >= $1 and created_at < $2 order by created_at, id",
+        ),
+        (
+            Recorded::Refund,
+            "select r.id, r.charge_id, r.key, r.amount_minor, c.currency, r.created_at
+             from sandbox_refunds r join sandbox_charges c on c.id = r.charge_id
+             where r.created_at >= $1 and r.created_at < $2 order by r.created_at, r.id",
+        ),
+        (
+            Recorded::Transfer,
+            "select id, charge_id, key, amount_minor, currency, created_at from sandbox_transfers
+             where created_at >= $1 and created_at < $2 order by created_at, id",
+        ),
+    ];
+    let mut records = Vec::new();
+    for (what, sql) in tables {
+        records.extend(tx.all(sql, params![from, to], |row| {
+            Ok(Record {
+                what,
+                reference: row.next()?,
+                of: row.next()?,
+                key: Some(row.next()?),
+                amount: Money::new(row.next()?, row.next()?),
+                fee: None,
+                at: row.next()?,
+            })
+        })?);
+    }
+    Ok(records)
+}
+
+/// An id as providers write them.
+fn reference(tx: &Tx, kind: &str) -> String {
+    format!("{kind}_{}", tx.new_id::<Id<()>>().as_uuid().simple())
+}
