@@ -1,12 +1,16 @@
 //! What a payment provider is to us: a peer outside, asked with no transaction open, whose answer may never arrive. Knows
 //! no service; moves money only when it is told to, with a key.
 
-mod sandbox;
+mod notice;
+pub mod sandbox;
+pub mod signature;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
+
+use http::HeaderMap;
 
 use crate::error::Error;
 use crate::id::Id;
@@ -14,6 +18,7 @@ use crate::money::Money;
 use crate::time::Time;
 
 pub use sandbox::Sandbox;
+pub use signature::Forged;
 
 /// An answer on its way.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unanswered>> + Send + 'a>>;
@@ -30,6 +35,16 @@ pub trait Provider: Send + Sync {
     /// Whether it could be a payment method; what could not is refused before anything is recorded.
     fn knows(&self, method: &str) -> bool {
         self.methods().contains(&method)
+    }
+
+    /// Why it cannot take this amount, with the mend; asked before anything is recorded.
+    fn refuses(&self, _amount: Money) -> Option<String> {
+        None
+    }
+
+    /// Whether the money is real. A notice that says otherwise is not for us.
+    fn is_live(&self) -> bool {
+        false
     }
 
     /// Takes money from a buyer.
@@ -64,6 +79,18 @@ pub trait Provider: Send + Sync {
         &'a self,
         transfer: &'a TransferRequest,
     ) -> Answering<'a, Option<TransferOutcome>>;
+
+    /// How a chargeback stands; `None` when the provider has none with this id.
+    fn look_at_chargeback<'a>(&'a self, reference: &'a str) -> Answering<'a, Option<ChargebackState>>;
+
+    /// Reads what the provider has sent by itself, if it is signed: `raw` is the body to the byte. Fails where it cannot
+    /// be known whether the signature is good.
+    fn read_event<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        raw: &'a [u8],
+        now: Time,
+    ) -> Answering<'a, Result<Notice, Forged>>;
 
     /// Everything that it did from `from` on and before `to`, for the reconciliation.
     fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>>;
@@ -213,6 +240,70 @@ pub enum TransferOutcome {
         code: String,
         message: String,
     },
+}
+
+/// How a chargeback stands: a buyer's bank takes back what he paid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChargebackState {
+    pub reference: String,
+    /// The provider's id of the charge, as [`Outcome`] has it.
+    pub charge: String,
+    pub amount: Money,
+    pub status: ChargebackStatus,
+    /// In the provider's words.
+    pub reason: String,
+    /// Until when evidence is taken.
+    pub evidence_due: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChargebackStatus {
+    /// The bank inquires, or has inquired; no money is taken.
+    Warning,
+    /// The money is taken, and the bank has not decided.
+    Open,
+    /// The money is back.
+    Won,
+    /// The money is gone.
+    Lost,
+    /// It says something that this version does not understand: a person looks.
+    Strange(String),
+}
+
+/// What a provider tells by itself: that something has changed, never how it stands. Whoever reads it looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The provider's id of the notice; told again, it is the same.
+    pub id: String,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// What happened, in the provider's words: `charge.refunded`.
+    pub said: String,
+    /// The provider's id of that object, as the outcomes have it; empty where it has none.
+    pub reference: String,
+    /// Our key of it, where the provider tells it.
+    pub key: Option<String>,
+    /// The freelancer's account that it happened in; `None` for our own.
+    pub account: Option<String>,
+    /// Whether it is about real money.
+    pub live: bool,
+    /// When it happened.
+    pub at: Time,
+}
+
+crate::words! {
+    /// What a notice is about.
+    pub enum NoticeKind {
+        Charge = "charge",
+        Refund = "refund",
+        Transfer = "transfer",
+        Account = "account",
+        Chargeback = "chargeback",
+        /// What left a freelancer's account for his bank.
+        Payout = "payout",
+        /// Nothing that concerns us.
+        Other = "other",
+    }
 }
 
 /// One thing that the provider did, as it tells it.

@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -12,8 +16,9 @@ use crate::time::Time;
 use crate::words;
 
 use super::{
-    AccountState, Answering, Charge, Onboarded, Onboarding, Outcome, Provider, Record, Recorded,
-    RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered, summed,
+    AccountState, Answering, Charge, ChargebackState, Forged, Notice, Onboarded, Onboarding, Outcome,
+    Provider, Record, Recorded, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered,
+    notice, signature, summed,
 };
 
 /// What each method does.
@@ -135,6 +140,24 @@ impl Provider for Sandbox {
         })
     }
 
+    /// Nobody charges back here.
+    fn look_at_chargeback<'a>(&'a self, _: &'a str) -> Answering<'a, Option<ChargebackState>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn read_event<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        raw: &'a [u8],
+        now: Time,
+    ) -> Answering<'a, Result<Notice, Forged>> {
+        Box::pin(async move {
+            // Before the first is signed there is no secret, and whatever comes is forged.
+            let secret: Option<String> = self.db.read(known_secret).await.map_err(unknown)?;
+            Ok(notice::read(&Vec::from_iter(secret), SIGNATURE, headers, raw, now))
+        })
+    }
+
     fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>> {
         self.read(move |tx| records(tx, from, to))
     }
@@ -151,6 +174,33 @@ impl Provider for Sandbox {
             })))
         })
     }
+}
+
+/// The header that its notices carry their signature in; the scheme is [`signature`]'s.
+pub const SIGNATURE: &str = "guildhall-signature";
+
+/// The setting that holds what its notices are signed with: each database has its own.
+const SECRET: &str = "sandbox_webhook_secret";
+
+/// The header that signs a notice of the sandbox's; the first one makes the secret. Its body is an event as Stripe writes
+/// it: `{"id", "type", "created", "livemode": false, "data": {"object": {"id", "object", "metadata": {"key"}}}}`, where
+/// the inner `object` is `charge`, `refund`, `transfer`, `account`, `dispute` or `payout`.
+pub fn sign(tx: &Tx, raw: &[u8]) -> Result<String> {
+    let secret = match known_secret(tx)? {
+        Some(secret) => secret,
+        None => {
+            let mut secret = [0; 32];
+            getrandom::fill(&mut secret).map_err(|error| Error::broken(format!("no randomness: {error}")))?;
+            let secret = format!("whsec_{}", URL_SAFE_NO_PAD.encode(secret));
+            tx.execute("insert into settings (name, value) values ($1, $2)", params![SECRET, secret])?;
+            secret
+        }
+    };
+    Ok(signature::sign(&secret, raw, tx.now()))
+}
+
+fn known_secret(tx: &Tx) -> Result<Option<String>> {
+    tx.first("select value from settings where name = $1", params![SECRET], |row| row.next())
 }
 
 fn unknown(error: Error) -> Unanswered {

@@ -328,6 +328,19 @@ macro_rules! the_rest_is_the_sandboxs {
             self.sandbox.look_for_transfer(transfer)
         }
 
+        fn look_at_chargeback<'a>(&'a self, reference: &'a str) -> guildhall::providers::Answering<'a, Option<guildhall::providers::ChargebackState>> {
+            self.sandbox.look_at_chargeback(reference)
+        }
+
+        fn read_event<'a>(
+            &'a self,
+            headers: &'a http::HeaderMap,
+            raw: &'a [u8],
+            now: guildhall::time::Time,
+        ) -> guildhall::providers::Answering<'a, Result<guildhall::providers::Notice, guildhall::providers::Forged>> {
+            self.sandbox.read_event(headers, raw, now)
+        }
+
         fn records<'a>(&'a self, from: guildhall::time::Time, to: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Record>> {
             self.sandbox.records(from, to)
         }
