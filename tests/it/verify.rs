@@ -17,8 +17,18 @@ async fn lived_in() -> TestApp {
 pub async fn lives_in(app: TestApp) -> TestApp {
     let cast = app.cast().await;
     for status in [Status::Pending, Status::Active, Status::Delivered, Status::Cancelled, Status::Disputed] {
-        app.order_at(status, &cast).await;
+        let order = app.order_at(status, &cast).await;
+        if status == Status::Disputed {
+            let said = json!({ "message": "It is all there." });
+            app.post(&format!("{}/dispute/messages", order_path(&order)), &cast.seller, said)
+                .await
+                .expect(201);
+        }
     }
+    let agreed = app.order_at(Status::Disputed, &cast).await;
+    let split = json!({ "refund_amount": "5.00" });
+    app.post(&format!("{}/settlement", order_path(&agreed)), &cast.seller, split.clone()).await.expect(201);
+    app.post(&format!("{}/settlement/accept", order_path(&agreed)), &cast.buyer, split).await.expect(200);
     for rating in [5, 4, 4] {
         let order = app.order_at(Status::Completed, &cast).await;
         let body = json!({ "order_id": order["id"], "rating": rating });
@@ -95,6 +105,11 @@ const DAMAGES: &[(&str, &str)] = &[
     ("9", "delete from service_search"),
     ("9", "delete from service_tags where tag_folded = 'logo'"),
     ("9", "update services set listed = false"),
+    ("10", "delete from timers where kind = 'dispute_deadline'"),
+    ("10", "update timers set subject_id = {id} where kind = 'dispute_deadline'"),
+    ("10", "update disputes set status = 'decided', closed_at = {time}, refund_minor = 0 where status = 'open'"),
+    ("10", "update dispute_offers set accepted_at = null"),
+    ("10", "update disputes set refund_minor = refund_minor + 1 where status = 'settled'"),
     ("9", "insert into known_addresses (user_id, address_hash, seen_at) values ({id}, {bytes}, {time})"),
 ];
 
