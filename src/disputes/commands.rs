@@ -68,9 +68,8 @@ pub(super) fn write(
 
 /// Offers a split, in place of what the same side offered before.
 pub(super) fn offer(tx: &Tx, actor: &Actor, id: OrderId, input: &Unchecked<OfferSettlement>) -> Result<Left> {
-    let order = orders::seen(tx, actor, id)?;
+    let (order, dispute) = queries::seen(tx, actor, id)?;
     let side = require_party(&order, actor, SETTLED_BY_SIDES)?;
-    let (_, dispute) = queries::seen(tx, actor, id)?;
     let input = input.check()?;
     parsed(&input.refund_amount, order.amount.currency(), "refund_amount")?;
     require_open(&dispute)?;
@@ -90,9 +89,8 @@ pub(super) fn offer(tx: &Tx, actor: &Actor, id: OrderId, input: &Unchecked<Offer
 
 /// Takes one's offer back.
 pub(super) fn withdraw(tx: &Tx, actor: &Actor, id: OrderId) -> Result<()> {
-    let order = orders::seen(tx, actor, id)?;
+    let (order, dispute) = queries::seen(tx, actor, id)?;
     let side = require_party(&order, actor, SETTLED_BY_SIDES)?;
-    let (_, dispute) = queries::seen(tx, actor, id)?;
     require_open(&dispute)?;
     let offers = queries::offers(tx, dispute.id, order.amount.currency())?;
     let standing = offers.of(side).ok_or_else(error::not_found)?;
@@ -112,9 +110,8 @@ pub(super) fn accept(
     id: OrderId,
     input: &Unchecked<AcceptSettlement>,
 ) -> Result<Left> {
-    let order = orders::seen(tx, actor, id)?;
+    let (order, dispute) = queries::seen(tx, actor, id)?;
     let side = require_party(&order, actor, SETTLED_BY_SIDES)?;
-    let (_, dispute) = queries::seen(tx, actor, id)?;
     let given = input.check()?.refund_amount;
     let refund = parsed(&given, order.amount.currency(), "refund_amount")?;
     require_open(&dispute)?;
@@ -135,9 +132,8 @@ pub(super) fn accept(
 
 /// Ends a dispute on the word of an administrator.
 pub(super) fn decide(tx: &Tx, actor: &Actor, id: OrderId, input: &Unchecked<DecideDispute>) -> Result<Left> {
-    let order = orders::seen(tx, actor, id)?;
+    let (order, dispute) = queries::seen(tx, actor, id)?;
     actor.require_admin()?;
-    let (_, dispute) = queries::seen(tx, actor, id)?;
     let input = input.check()?;
     input.part_of(order.amount.with_minor(MAX_MINOR))?;
     require_open(&dispute)?;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use guildhall::actor::Actor;
+use guildhall::db::MIGRATIONS;
 use guildhall::orders::{self, Status};
+use guildhall::params;
 use serde_json::{Value, json};
 
 use crate::support::{Cast, Person, Reply, TestApp, order_path};
@@ -598,4 +600,40 @@ async fn a_repeated_offer_with_one_key_is_made_once() {
     assert_eq!(first.bytes, again.bytes);
     let offered = app.told(&cast.buyer).await.iter().filter(|kind| *kind == "settlement_offered").count();
     assert_eq!(offered, 1);
+}
+
+/// What the migration finds: orders that were disputed before disputes were kept.
+#[tokio::test]
+async fn an_older_dispute_gets_its_reason_and_its_deadline() {
+    let app = TestApp::new().await;
+    let mut cast = app.cast().await;
+    let order = app.order_at(Status::Active, &cast).await;
+    let body = json!({ "status": "disputed", "message": "No answer." });
+    app.put(&order_path(&order), &cast.buyer, body).await.expect(200);
+    let before = seen(&app, &cast.buyer, &order).await;
+    let step = MIGRATIONS.iter().find(|step| step.name == "0011_disputes").unwrap();
+    let text = if app.app.config().place().is_embedded() { step.sqlite } else { step.postgres };
+    let code: String =
+        text.lines().map(|line| line.split("--").next().unwrap()).collect::<Vec<_>>().join(" ");
+    app.write(move |tx| {
+        tx.execute("delete from timers where kind = 'dispute_deadline'", params![])?;
+        tx.execute("delete from disputes where status = 'open'", params![])?;
+        for fill in code.split(';').filter(|statement| statement.trim().starts_with("insert into")) {
+            assert_eq!(tx.execute(fill, params![])?, 1);
+        }
+        Ok(())
+    })
+    .await;
+    app.verify().await;
+    let mut after = seen(&app, &cast.buyer, &order).await;
+    assert_ne!(after["id"], before["id"]);
+    after["id"] = before["id"].clone();
+    assert_eq!(after, before);
+    for days in [11, 2, 1] {
+        app.advance(days * DAY).await;
+    }
+    logged_in_again(&app, &mut cast).await;
+    assert_eq!(given_back(&app, &cast.buyer, &order).await, "49.90");
+    app.audit().await;
+    app.verify().await;
 }
