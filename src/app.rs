@@ -15,7 +15,7 @@ use crate::id::Id;
 use crate::providers::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{listings, notifications, orders, payments, profiles, reviews, test_clock, users};
+use crate::{fees, listings, notifications, orders, payments, profiles, reviews, test_clock, users};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -149,6 +149,7 @@ fn wiring(config: &Config, node: Node) -> Wiring {
             refund: payments::refund_order,
             release: payments::release_order,
             held: payments::held,
+            given_back: payments::given_back,
         })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
@@ -225,7 +226,7 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Users => users::operations(),
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
-        Service::Orders => orders::operations(),
+        Service::Orders => orders::operations().into_iter().chain(fees::operations()).collect(),
         Service::Payments => payments::operations(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),

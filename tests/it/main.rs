@@ -10,6 +10,7 @@ mod cli;
 mod demo;
 mod edge;
 mod embedded;
+mod fees;
 mod listings;
 mod money_docs;
 mod moving;
