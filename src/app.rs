@@ -15,7 +15,9 @@ use crate::id::Id;
 use crate::providers::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{disputes, listings, notifications, orders, payments, profiles, reviews, test_clock, users};
+use crate::{
+    disputes, fees, listings, notifications, orders, payments, profiles, reviews, test_clock, users,
+};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -149,6 +151,7 @@ fn wiring(config: &Config, node: Node) -> Wiring {
             refund: payments::refund_order,
             release: payments::release_order,
             held: payments::held,
+            given_back: payments::given_back,
         })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
@@ -226,7 +229,9 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Users => users::operations(),
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
-        Service::Orders => [orders::operations(), disputes::operations()].into_iter().flatten().collect(),
+        Service::Orders => {
+            [orders::operations(), disputes::operations(), fees::operations()].into_iter().flatten().collect()
+        }
         Service::Payments => payments::operations(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),

@@ -21,6 +21,7 @@ pub mod version;
 
 // The services, each above the ones before it.
 pub mod disputes;
+pub mod fees;
 pub mod listings;
 pub mod notifications;
 pub mod orders;

@@ -37,8 +37,8 @@ type Deed = Box<dyn Fn(&Tx) -> Result<Id<()>> + Send>;
 
 /// How the application is opened for [`run`]: with a clock that starts in the past, without limits, with the usual deadlines.
 pub fn setting(config: Config) -> (Config, Parts) {
-    let Market { currency, fee, .. } = config.market;
-    let market = Market { currency, fee, ..Market::default() };
+    let Market { currency, fee, service_fee, .. } = config.market;
+    let market = Market { currency, fee, service_fee, ..Market::default() };
     let parts = Parts { clock: Arc::new(Clock::behind(HOUR * HOURS)), ..Parts::default() };
     (Config { rate_limit: false, market, ..config }, parts)
 }
