@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::id::Id;
 
+use super::chart::{AccountKind, Sign};
+
 /// Where money is. Written as `provider`, `fees`, `costs`, `losses`, `escrow:<order>`, `refunds:<order>`,
 /// `chargebacks:<order>`, `payable:<freelancer>`, `payouts:<freelancer>`, `owed:<freelancer>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +53,27 @@ impl Account {
         (account.to_string() == text).then_some(account)
     }
 
-    /// Whether it holds somebody's money, so that it can never be below zero.
-    pub fn holds_money(&self) -> bool {
+    pub fn kind(&self) -> AccountKind {
         match self {
-            Self::Escrow(_)
-            | Self::Refunds(_)
-            | Self::Chargebacks(_)
-            | Self::Payable(_)
-            | Self::Payouts(_) => true,
-            Self::Provider | Self::Fees | Self::Costs | Self::Losses | Self::Owed(_) => false,
+            Self::Provider => AccountKind::Provider,
+            Self::Fees => AccountKind::Fees,
+            Self::Costs => AccountKind::Costs,
+            Self::Losses => AccountKind::Losses,
+            Self::Escrow(_) => AccountKind::Escrow,
+            Self::Refunds(_) => AccountKind::Refunds,
+            Self::Chargebacks(_) => AccountKind::Chargebacks,
+            Self::Payable(_) => AccountKind::Payable,
+            Self::Payouts(_) => AccountKind::Payouts,
+            Self::Owed(_) => AccountKind::Owed,
+        }
+    }
+
+    /// Whether it may hold so much.
+    pub fn may_hold(&self, minor: i64) -> bool {
+        match self.kind().sign() {
+            Sign::Positive => minor >= 0,
+            Sign::Negative => minor <= 0,
+            Sign::Any => true,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! provider; never decides how much moves or why.
 
 mod account;
+mod chart;
 
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::money::Currency;
 use crate::params;
 
 pub use account::Account;
+pub use chart::{AccountKind, JOURNALS, JournalKind, Sign};
 
 /// Money that moves at once: two or more lines in one currency that sum to zero. A positive amount adds to its account.
 #[derive(Debug)]
@@ -22,10 +24,11 @@ pub struct Journal<'a> {
     pub lines: &'a [(Account, i64)],
 }
 
-/// Books a journal. Fails, and with it the whole transaction, when the lines do not balance, when the same cause was
-/// booked before, or when an account that holds somebody's money would fall below zero.
+/// Books a journal. Fails, and with it the whole transaction, when the lines do not balance, when the chart of accounts
+/// has no such movement, when the same cause was booked before, or when an account would get a balance that it cannot have.
 pub fn post(tx: &Tx, journal: &Journal) -> Result<()> {
     balanced(journal.lines)?;
+    charted(journal)?;
     let id = tx.new_id::<Journal>();
     tx.execute(
         "insert into ledger_journals (id, at, order_id, kind, cause_id) values ($1, $2, $3, $4, $5)",
@@ -37,10 +40,17 @@ pub fn post(tx: &Tx, journal: &Journal) -> Result<()> {
             params![id, number, account.to_string(), amount, journal.currency],
         )?;
     }
-    for (account, _) in journal.lines.iter().filter(|(account, amount)| *amount < 0 && account.holds_money())
-    {
+    for (account, amount) in journal.lines {
+        let endangered = match account.kind().sign() {
+            Sign::Positive => *amount < 0,
+            Sign::Negative => *amount > 0,
+            Sign::Any => false,
+        };
+        if !endangered {
+            continue;
+        }
         let left = balance(tx, account, journal.currency)?;
-        if left < 0 {
+        if !account.may_hold(left) {
             return Err(Error::broken(format!(
                 "the journal {} for {} would leave {left} in {account}",
                 journal.kind, journal.cause_id
@@ -57,6 +67,19 @@ fn balanced(lines: &[(Account, i64)]) -> Result<()> {
         return Err(Error::broken(format!("these lines are no journal: {lines:?}")));
     }
     Ok(())
+}
+
+/// Whether the chart has such a movement.
+fn charted(journal: &Journal) -> Result<()> {
+    let kind = chart::journal(journal.kind);
+    let may = |(account, amount): &(Account, i64)| {
+        let sides = kind.map(|kind| if *amount < 0 { kind.from } else { kind.to });
+        sides.is_some_and(|side| side.contains(&account.kind()))
+    };
+    if journal.lines.iter().all(may) {
+        return Ok(());
+    }
+    Err(Error::broken(format!("the chart has no such journal: {} {:?}", journal.kind, journal.lines)))
 }
 
 /// What the account holds in `currency`, in minor units.

@@ -11,6 +11,7 @@ mod demo;
 mod edge;
 mod embedded;
 mod listings;
+mod money_docs;
 mod moving;
 mod nodes;
 mod notifications;
