@@ -15,7 +15,9 @@ use crate::id::Id;
 use crate::providers::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users};
+use crate::{
+    disputes, listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users,
+};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -132,7 +134,7 @@ fn wiring(config: &Config, node: Node) -> Wiring {
         .with(config.market.clone())
         .with(node)
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
-        .with(Subscribers(vec![payments::follow_order, notifications::on_event]))
+        .with(Subscribers(vec![payments::follow_order, disputes::follow_order, notifications::on_event]))
         .with(users::Hooks {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due, payouts::money_due],
             buying: vec![orders::needed_to_buy],
@@ -163,7 +165,8 @@ fn handlers(config: &Config) -> Handlers {
             Service::Orders => handlers
                 .on(orders::PAY_BY, Handler::Inside(orders::cancel_unpaid))
                 .on(orders::DUE, Handler::Inside(orders::tell_late))
-                .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered)),
+                .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
+                .on(disputes::DEADLINE, Handler::Inside(disputes::look)),
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
                 .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
@@ -230,7 +233,7 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Users => users::operations(),
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
-        Service::Orders => orders::operations(),
+        Service::Orders => [orders::operations(), disputes::operations()].into_iter().flatten().collect(),
         Service::Payments => [payments::operations(), payouts::operations()].into_iter().flatten().collect(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),

@@ -20,6 +20,7 @@ pub mod providers;
 pub mod version;
 
 // The services, each above the ones before it.
+pub mod disputes;
 pub mod listings;
 pub mod notifications;
 pub mod orders;

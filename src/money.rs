@@ -237,6 +237,16 @@ impl Rate {
         (points <= 10_000).then_some(Self(points))
     }
 
+    /// `7.5` is 750 basis points: read as text, never as a float. At most two decimals.
+    pub fn from_percent(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || whole.len() > 3 || fraction.len() > 2 {
+            return None;
+        }
+        Self::from_basis_points(format!("{whole}{fraction:0<2}").parse().ok()?)
+    }
+
     pub const fn basis_points(self) -> u32 {
         self.0
     }

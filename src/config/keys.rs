@@ -225,7 +225,7 @@ pub const KEYS: &[Key] = &[
         mend: "a share from 0 to 100 with at most two decimals, such as 10 or 7.5",
         shape: Shape::One,
         set: |config, text| {
-            config.market.fee = percent(text)?;
+            config.market.fee = Rate::from_percent(text)?;
             Some(())
         },
         show: |config| in_percent(config.market.fee),
@@ -297,6 +297,17 @@ pub const KEYS: &[Key] = &[
         show: |config| (config.market.late_after.as_secs() / HOUR_S).to_string(),
     },
     Key {
+        name: "dispute_within_days",
+        about: "A dispute that one side does not answer within it ends as the other wishes",
+        mend: "whole days from 4 to 365: both are reminded three days before",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.dispute_within = whole(text, 4, 365, DAY_S)?;
+            Some(())
+        },
+        show: |config| (config.market.dispute_within.as_secs() / DAY_S).to_string(),
+    },
+    Key {
         name: "log",
         about: "What is logged, as in RUST_LOG",
         mend: "a level or a filter, such as info or guildhall=debug,warn",
@@ -363,16 +374,6 @@ fn number(text: &str, least: u64, most: u64) -> Option<u64> {
     (least..=most).contains(&number).then_some(number)
 }
 
-/// `7.5` is 750 basis points: read as text, never as a float.
-fn percent(text: &str) -> Option<Rate> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || whole.len() > 3 || fraction.len() > 2 {
-        return None;
-    }
-    Rate::from_basis_points(format!("{whole}{fraction:0<2}").parse().ok()?)
-}
-
 fn in_percent(rate: Rate) -> String {
     let points = rate.basis_points();
     let text = format!("{}.{:02}", points / 100, points % 100);
@@ -385,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_share_is_exact() {
-        let points = |text: &str| percent(text).map(Rate::basis_points);
+        let points = |text: &str| Rate::from_percent(text).map(Rate::basis_points);
         assert_eq!(points("10"), Some(1_000));
         assert_eq!(points("7.5"), Some(750));
         assert_eq!(points("12.34"), Some(1_234));

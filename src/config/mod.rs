@@ -84,6 +84,8 @@ pub struct Market {
     pub clearance: Duration,
     /// A buyer may cancel an order that is late by more than this.
     pub late_after: Duration,
+    /// A dispute that one side does not answer within it ends as the other side wishes.
+    pub dispute_within: Duration,
 }
 
 impl Default for Market {
@@ -96,6 +98,7 @@ impl Default for Market {
             review_within: 3 * day,
             clearance: 7 * day,
             late_after: day,
+            dispute_within: 14 * day,
         }
     }
 }

@@ -227,7 +227,7 @@ fn require(tx: &Tx, actor: &Actor, order: Order, requirements: Option<String>) -
 pub(super) struct Step<'a> {
     to: Status,
     message: Option<&'a str>,
-    /// Sent back before the rest is released, in minor units.
+    /// What a dispute sends back, in minor units; the rest is released.
     refund: Option<i64>,
 }
 
@@ -243,6 +243,11 @@ fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Orde
     if !order.transitions(side, queries::is_late(tx, order)).contains(&asked.to) {
         return Err(not_from_here(tx, actor, order, asked.to));
     }
+    go(tx, actor, order, asked)
+}
+
+/// Takes a step that the caller has found to be due, with the money that goes with it.
+fn go(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Order> {
     let order = match asked.refund {
         Some(part) => {
             let reason =
@@ -256,6 +261,26 @@ fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Orde
         Status::Cancelled => call_off(tx, actor, order, asked.message),
         _ => step(tx, actor, order, asked),
     }
+}
+
+/// Freezes an order on the word of one of its sides, or of the house when its money is contested.
+pub fn dispute(tx: &Tx, actor: &Actor, order: &Order, reason: Option<&str>) -> Result<Order> {
+    take_step(tx, actor, order, &Step::to(Status::Disputed, reason))
+}
+
+/// Ends a dispute: `refund` minor units of what is held go back to the buyer and the rest is released; the order is off
+/// when nothing is left to release. Whoever calls has found that `actor` may.
+pub fn resolve(tx: &Tx, actor: &Actor, order: &Order, refund: i64, reason: &str) -> Result<Order> {
+    if order.status != Status::Disputed {
+        return Err(not_from_here(tx, actor, order, Status::Completed));
+    }
+    let held = (tx.wired::<Hooks>().held)(tx, order)?;
+    if !(0..=held).contains(&refund) {
+        return Err(Error::broken(format!("{refund} of {held} would go back of order {}", order.id)));
+    }
+    let to = if refund == held { Status::Cancelled } else { Status::Completed };
+    let part = (refund > 0 && refund < held).then_some(refund);
+    go(tx, actor, order, &Step { to, message: Some(reason), refund: part })
 }
 
 /// A payment has succeeded: the work begins. False when the order no longer waits for one; then the money goes back.
@@ -330,8 +355,12 @@ pub(super) fn call_off(tx: &Tx, actor: &Actor, order: &Order, message: Option<&s
         return step(tx, actor, order, &Step::to(Status::Cancelled, message));
     }
     let reason = message.filter(|text| !text.is_empty()).unwrap_or("the order was cancelled");
+    let back = match order.status {
+        Status::Disputed => Some((tx.wired::<Hooks>().held)(tx, order)?).filter(|held| *held > 0),
+        _ => None,
+    };
     let order = give_back(tx, actor, order, None, reason)?;
-    step(tx, actor, &order, &Step::to(Status::Cancelled, message))
+    step(tx, actor, &order, &Step { to: Status::Cancelled, message, refund: back })
 }
 
 /// Sends money back to the buyer; the order as it is then, for its fee follows.

@@ -12,7 +12,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::problems;
 
-pub use commands::{cancel_refunded, change, mark_paid, place, refunded, told};
+pub use commands::{cancel_refunded, change, dispute, mark_paid, place, refunded, resolve, told};
 pub use deadlines::{accept_unanswered, cancel_unpaid, tell_late};
 pub use model::{
     AUTO_COMPLETE, ChangeOrder, DUE, EDGES, Edge, Order, OrderId, PAY_BY, PlaceOrder, Shares, Side, Status,

@@ -87,14 +87,18 @@ pub const EDGES: &[Edge] = {
         edge(Active, Cancelled, House),
         edge(Active, Disputed, Buyer),
         edge(Active, Disputed, Freelancer),
+        edge(Active, Disputed, House),
         edge(Delivered, Active, Buyer),
         edge(Delivered, Completed, Buyer),
         edge(Delivered, Completed, House),
         edge(Delivered, Cancelled, House),
         edge(Delivered, Disputed, Buyer),
         edge(Delivered, Disputed, Freelancer),
+        edge(Delivered, Disputed, House),
         edge(Disputed, Completed, Admin),
         edge(Disputed, Cancelled, Admin),
+        edge(Disputed, Completed, House),
+        edge(Disputed, Cancelled, House),
     ]
 };
 

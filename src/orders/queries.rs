@@ -190,7 +190,9 @@ fn open(tx: &Tx, side: &str, user: UserId) -> Result<Vec<Blocker>> {
     tx.all(&sql, params![user], |row| {
         let (id, status): (OrderId, Status) = (row.next()?, row.next()?);
         let hint = match status {
-            Status::Disputed => "an administrator settles the dispute first".to_owned(),
+            Status::Disputed => {
+                format!("settle the dispute first: POST /orders/{id}/settlement offers a split")
+            }
             Status::Pending => format!("DELETE /orders/{id} cancels it"),
             _ => format!("the order is {status}: finish it with PUT /orders/{id}"),
         };

@@ -8,6 +8,7 @@ mod authz;
 mod bad_input;
 mod cli;
 mod demo;
+mod disputes;
 mod edge;
 mod embedded;
 mod listings;

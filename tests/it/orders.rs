@@ -367,7 +367,7 @@ async fn a_dispute_stops_the_clocks() {
     assert!(order["auto_complete_at"].is_string());
     let disputed = app.ask(&order, &cast.seller, "disputed").await.expect(200).json();
     assert_eq!(disputed["auto_complete_at"], Value::Null);
-    app.advance(30 * DAY).await;
+    app.advance(10 * DAY).await;
     logged_in_again(&app, &mut cast).await;
     assert_eq!(app.get(&order_path(&order), &cast.buyer).await.json()["status"], "disputed");
 }
