@@ -15,7 +15,9 @@ use crate::id::Id;
 use crate::providers::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{listings, notifications, orders, payments, profiles, reviews, test_clock, users};
+use crate::{
+    listings, notifications, orders, payments, profiles, reconciliation, reviews, test_clock, users, verify,
+};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -155,7 +157,9 @@ fn wiring(config: &Config, node: Node) -> Wiring {
 
 /// What happens when a timer fires: each runs where its service is served, so that only payments need the provider's secrets.
 fn handlers(config: &Config) -> Handlers {
-    let mut handlers = Handlers::default().on(HOUSEKEEPING, Handler::Inside(keep_house));
+    let mut handlers = Handlers::default()
+        .on(HOUSEKEEPING, Handler::Inside(keep_house))
+        .on(verify::VERIFY_HOURLY, Handler::Outside(verify::hourly));
     for service in &config.services {
         handlers = match service {
             Service::Orders => handlers
@@ -164,7 +168,8 @@ fn handlers(config: &Config) -> Handlers {
                 .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered)),
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
-                .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund)),
+                .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
+                .on(reconciliation::RECONCILE_DAILY, Handler::Outside(reconciliation::daily)),
             Service::Users
             | Service::Profiles
             | Service::Services
@@ -186,6 +191,18 @@ const GOES_ON_AFTER: Duration = Duration::from_secs(1);
 pub async fn start_housekeeping(app: &App) -> Result<()> {
     app.db()
         .write(|tx| events::schedule(tx, HOUSEKEEPING, Id::<()>::from_uuid(uuid::Uuid::nil()), tx.now()))
+        .await
+}
+
+/// Lets the books be looked at by themselves: every invariant each hour, the payment provider's records each day. However
+/// many processes start, one timer of each remains.
+pub async fn start_audits(app: &App) -> Result<()> {
+    let hourly = app.config().verify_hourly;
+    app.db()
+        .write(move |tx| {
+            verify::start(tx, hourly)?;
+            reconciliation::start(tx)
+        })
         .await
 }
 
@@ -226,7 +243,11 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
         Service::Orders => orders::operations(),
-        Service::Payments => payments::operations(),
+        Service::Payments => {
+            let mut operations = payments::operations();
+            operations.extend(reconciliation::operations());
+            operations
+        }
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),
     }

@@ -25,6 +25,7 @@ pub mod notifications;
 pub mod orders;
 pub mod payments;
 pub mod profiles;
+pub mod reconciliation;
 pub mod reviews;
 pub mod users;
 

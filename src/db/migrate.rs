@@ -39,6 +39,7 @@ migrations! {
     7 "0007_notifications" needs 7,
     8 "0008_reviews" needs 8,
     9 "0009_money" needs 9,
+    15 "0015_reconciliation" needs 15,
 }
 
 /// A step that a database has had.

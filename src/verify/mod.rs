@@ -2,7 +2,11 @@
 //! code with the commands that write them, so that it can find their mistakes; it never mends what it finds.
 
 mod history;
+mod hourly;
+mod ledger;
 mod money;
+mod orders;
+mod payments;
 mod people;
 mod ratings;
 mod storage;
@@ -12,6 +16,8 @@ use std::fmt::Write;
 use crate::db::{Db, Param, Row, Tx};
 use crate::error::Result;
 use crate::params;
+
+pub use hourly::{VERIFY_HOURLY, hourly, start};
 
 /// Told of each check; then it stops looking.
 const WITNESSES: usize = 20;
@@ -41,6 +47,9 @@ pub const CHECKS: &[Check] = &[
     Check { invariant: "7 everybody concerned is told once", find: history::told_once },
     Check { invariant: "8 names are unique, sessions belong to active accounts", find: people::are_distinct },
     Check { invariant: "9 references, search and decimals agree", find: storage::agrees },
+    Check { invariant: "10 every journal has its cause and every reserve one end", find: ledger::has_causes },
+    Check { invariant: "11 payments and refunds are decided once, and meanwhile looked after", find: payments::are_decided_once },
+    Check { invariant: "12 orders are moved by those who may, in their time", find: orders::are_moved_rightly },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

@@ -72,17 +72,28 @@ struct Whereabouts {
     in_refunds: i64,
     paid_out: i64,
     fees: i64,
+    /// Taken out of escrow by differences with the provider that an administrator had booked.
+    adjusted: i64,
 }
 
 impl Whereabouts {
     fn wrong(&self, status: &str, fee: i64) -> Option<String> {
-        let Self { captured, refunded, reserved, marked_refunded, in_escrow, in_refunds, paid_out, fees } =
-            self;
-        let sum = in_escrow + in_refunds + refunded + paid_out + fees;
+        let Self {
+            captured,
+            refunded,
+            reserved,
+            marked_refunded,
+            in_escrow,
+            in_refunds,
+            paid_out,
+            fees,
+            adjusted,
+        } = self;
+        let sum = in_escrow + in_refunds + refunded + paid_out + fees + adjusted;
         if *captured != sum {
             return Some(format!(
                 "captured {captured}, but escrow {in_escrow} + reserved refunds {in_refunds} + refunded {refunded} + \
-                 released {paid_out} + fees {fees} = {sum}"
+                 released {paid_out} + fees {fees} + adjusted {adjusted} = {sum}"
             ));
         }
         if in_refunds != reserved {
@@ -122,6 +133,7 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
             in_refunds: row.next()?,
             paid_out: row.next()?,
             fees: row.next()?,
+            adjusted: row.next()?,
         };
         Ok(money.wrong(&status, fee).map(|wrong| format!("order {order}: {wrong}")))
     })?;
@@ -176,8 +188,10 @@ const WHEREABOUTS: &str = "
         (select cast(coalesce(sum(p.refunded_minor), 0) as bigint) from payments p where p.order_id = o.id),
         cast(coalesce(sum(case when l.account like 'escrow:%' then l.amount_minor end), 0) as bigint),
         cast(coalesce(sum(case when l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
-        cast(coalesce(sum(case when l.account like 'payable:%' and l.amount_minor > 0 then l.amount_minor end), 0) as bigint),
-        cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
+        cast(coalesce(sum(case when l.account like 'payable:%' and l.amount_minor > 0 and j.kind <> 'adjustment'
+            then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'escrow:%' and j.kind = 'adjustment' then -l.amount_minor end), 0) as bigint)
     from orders o
     left join ledger_journals j on j.order_id = o.id
     left join ledger_lines l on l.journal_id = j.id
