@@ -10,10 +10,6 @@ create table reconciliations (
     check (window_from < window_to)
 );
 
--- The order of a transfer that the provider names.
-alter table transactions alter column transaction_id type text collate "C";
-create index transactions_payout on transactions (transaction_id) where type = 'payout';
-
 comment on table reconciliations is 'Runs of the comparison with the payment provider''s records';
 comment on column reconciliations.id is 'UUIDv7: begins with the time the run began';
 comment on column reconciliations.window_from is 'It compared what happened from this moment on';

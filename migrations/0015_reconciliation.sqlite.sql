@@ -9,6 +9,3 @@ create table reconciliations (
     report text,
     check (window_from < window_to)
 ) strict;
-
--- The order of a transfer that the provider names.
-create index transactions_payout on transactions (transaction_id) where type = 'payout';

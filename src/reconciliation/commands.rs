@@ -11,6 +11,7 @@ use crate::ledger::{self, Account, Journal};
 use crate::orders;
 use crate::params;
 use crate::payments::cases;
+use crate::payouts;
 
 use super::model::{Approve, Decision, Difference, Proposal, Run, Window};
 use super::queries::{self, ACCEPTED, BOOKED, Found};
@@ -84,6 +85,9 @@ fn post(tx: &Tx, case: Id<()>, found: &Found) -> Result<()> {
             "the books have changed since this was found: run `guildhall reconcile` again and look at what it finds",
         ));
     }
+    if found.kind == cases::Kind::TransferReversedOutside {
+        return taken_back(tx, &found.detail);
+    }
     ledger::post(
         tx,
         &Journal {
@@ -95,6 +99,16 @@ fn post(tx: &Tx, case: Id<()>, found: &Found) -> Result<()> {
         },
     )?;
     follow(tx, &proposal)
+}
+
+/// A transfer that was reversed comes back as payouts take it back: the same lines, and it can be paid out again.
+fn taken_back(tx: &Tx, detail: &Value) -> Result<()> {
+    let transfer = detail.get("theirs").and_then(|theirs| theirs.get("of")?.as_str()).unwrap_or_default();
+    let why = "it was taken back at the provider";
+    match payouts::returned(tx, transfer, "reversed", why)? {
+        true => Ok(()),
+        false => Err(Error::broken(format!("no payout has the transfer {transfer}"))),
+    }
 }
 
 /// Whether the accounts that hold people's money hold what is to be taken from them.

@@ -44,13 +44,13 @@ pub fn order_of(tx: &Tx, record: &Record) -> Result<Option<Id<()>>> {
     if let Some(id) = record.key.as_deref().and_then(named_in) {
         let named = "select order_id from payments where id = $1
              union all select order_id from refunds where id = $1
-             union all select order_id from transactions where cause_id = $1 and type = 'payout'";
+             union all select order_id from payout_items where id = $1";
         if let Some(order) = tx.first(named, params![id], |row| row.next())? {
             return Ok(Some(order));
         }
     }
     let known = "select order_id from payments where transaction_id = $1
-         union all select order_id from transactions where transaction_id = $1 and type = 'payout'";
+         union all select order_id from payout_items where transaction_id = $1";
     tx.first(known, params![record.of], |row| row.next())
 }
 
@@ -68,7 +68,7 @@ pub fn books(tx: &Tx, order: Id<()>, provider: &str) -> Result<Option<OrderBooks
         tx.one("select freelancer_id from orders where id = $1", params![order], |row| row.next())?;
     let booked = booked(tx, order)?;
     let mut entries = refunds(tx, order, &booked)?;
-    entries.extend(transfers(tx, order, charge.as_deref(), &booked)?);
+    entries.extend(transfers(tx, order, provider, charge.as_deref(), &booked)?);
     entries.extend(chargebacks(charge.as_deref(), &booked));
     entries.extend(charges);
     let held = ledger::balance(tx, &Account::Escrow(order), currency)?;
@@ -144,11 +144,19 @@ fn refunds(tx: &Tx, order: Id<()>, booked: &Booked) -> Result<Vec<Entry>> {
     )
 }
 
-fn transfers(tx: &Tx, order: Id<()>, charge: Option<&str>, booked: &Booked) -> Result<Vec<Entry>> {
+/// What was paid by hand the provider knows nothing of.
+fn transfers(
+    tx: &Tx,
+    order: Id<()>,
+    provider: &str,
+    charge: Option<&str>,
+    booked: &Booked,
+) -> Result<Vec<Entry>> {
     let listed = tx.all(
-        "select cause_id, transaction_id, amount_minor, currency, status, created_at from transactions
-         where order_id = $1 and type = 'payout' order by id",
-        params![order],
+        "select i.id, i.transaction_id, i.amount_minor, i.currency, i.status, i.created_at
+         from transactions t join payout_items i on i.id = t.cause_id join payouts p on p.id = i.payout_id
+         where t.order_id = $1 and t.type = 'payout' and p.provider = $2 order by i.id",
+        params![order, provider],
         |row| {
             let (id, reference): (Id<()>, Option<String>) = (row.next()?, row.next()?);
             let amount = Money::new(row.next()?, row.next()?);
@@ -214,7 +222,8 @@ fn chargebacks(charge: Option<&str>, booked: &Booked) -> Vec<Entry> {
     booked.iter().filter_map(entry).collect()
 }
 
-/// What the provider should hold for us, by the ledger: per currency, nothing of orders that others were paid for.
+/// What the provider should hold for us, by the ledger: per currency, nothing of orders that others were paid for, and
+/// whatever was paid out by others.
 pub fn held(tx: &Tx, provider: &str) -> Result<Vec<Money>> {
     let all = ledger::balances(tx, &Account::Provider)?;
     let mut sums: Vec<Money> = all.into_iter().map(|(currency, minor)| Money::new(-minor, currency)).collect();
@@ -223,6 +232,19 @@ pub fn held(tx: &Tx, provider: &str) -> Result<Vec<Money>> {
          from payments p join ledger_journals j on j.order_id = p.order_id
          join ledger_lines l on l.journal_id = j.id and l.account = 'provider'
          where p.provider <> $1 and p.status = 'success' group by l.currency",
+        params![provider],
+        |row| {
+            let (currency, minor): (Currency, i64) = (row.next()?, row.next()?);
+            Ok(Money::new(minor, currency))
+        },
+    )?);
+    sums.extend(tx.all(
+        "select l.currency, cast(sum(l.amount_minor) as bigint)
+         from payouts o join payout_items i on i.payout_id = o.id
+         join payments p on p.order_id = i.order_id and p.status = 'success' and p.provider = $1
+         join ledger_journals j on j.cause_id = i.id
+         join ledger_lines l on l.journal_id = j.id and l.account = 'provider'
+         where o.provider <> $1 group by l.currency",
         params![provider],
         |row| {
             let (currency, minor): (Currency, i64) = (row.next()?, row.next()?);
@@ -348,8 +370,7 @@ pub fn still_stands(tx: &Tx, kind: Kind, detail: &Value) -> Result<bool> {
             params![reference],
         )?,
         Kind::TransferReversedOutside => tx.exists(
-            "select 1 from transactions t join ledger_journals j on j.cause_id = t.cause_id
-             where t.type = 'payout' and t.transaction_id = $1 and j.kind = 'payout_returned'",
+            "select 1 from payout_items where transaction_id = $1 and status = 'returned'",
             params![of],
         )?,
         Kind::ChargebackUnseen => {

@@ -15,6 +15,9 @@ const CAUSES: &[(&str, &str)] = &[
     ("refund", "select 1 from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund_returned", "select 1 from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("release", "select 1 from orders c where c.id = j.cause_id and c.id = j.order_id"),
+    ("payout", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("payout_sent", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("payout_returned", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("adjustment", "select 1 from cases c where c.id = j.cause_id and c.order_id = j.order_id and c.resolution = 'booked'"),
 ];
 
@@ -80,10 +83,11 @@ fn earned_as_released(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     })
 }
 
-/// A difference that was booked has its journal, of exactly the lines that its case proposes.
+/// A difference that was booked has its journal, of exactly the lines that its case proposes. A transfer that was reversed
+/// comes back by the journal of payouts.
 fn adjusted_as_proposed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let adjusted = "select c.id, c.detail, j.id from cases c
-         left join ledger_journals j on j.cause_id = c.id and j.kind = 'adjustment' where c.resolution = 'booked'";
+         left join ledger_journals j on j.cause_id = c.id and j.kind = 'adjustment' where c.resolution = 'booked' and c.kind <> 'transfer_reversed_outside'";
     found.search(tx, adjusted, params![], |row| {
         let (case, detail): (Id<()>, crate::db::Json<serde_json::Value>) = (row.next()?, row.next()?);
         let Some(journal) = row.next::<Option<Id<()>>>()? else {

@@ -7,6 +7,7 @@ mod ledger;
 mod money;
 mod orders;
 mod payments;
+mod payouts;
 mod people;
 mod ratings;
 mod storage;
@@ -47,9 +48,10 @@ pub const CHECKS: &[Check] = &[
     Check { invariant: "7 everybody concerned is told once", find: history::told_once },
     Check { invariant: "8 names are unique, sessions belong to active accounts", find: people::are_distinct },
     Check { invariant: "9 references, search and decimals agree", find: storage::agrees },
-    Check { invariant: "10 every journal has its cause and every reserve one end", find: ledger::has_causes },
-    Check { invariant: "11 payments and refunds are decided once, and meanwhile looked after", find: payments::are_decided_once },
-    Check { invariant: "12 orders are moved by those who may, in their time", find: orders::are_moved_rightly },
+    Check { invariant: "10 payouts add up", find: payouts::add_up },
+    Check { invariant: "12 every journal has its cause and every reserve one end", find: ledger::has_causes },
+    Check { invariant: "13 payments and refunds are decided once, and meanwhile looked after", find: payments::are_decided_once },
+    Check { invariant: "14 orders are moved by those who may, in their time", find: orders::are_moved_rightly },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

@@ -9,8 +9,7 @@ use crate::params;
 
 use super::Witnesses;
 
-/// What is decided was decided once and stays so, what is not is asked for or waits for a person, and what a provider did
-/// belongs to one of ours.
+/// What is decided was decided once and stays so, and what is not is asked for or waits for a person.
 pub(super) fn are_decided_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     are_looked_after(tx, found)?;
     let told = "select p.id from payments p where p.status = 'success' and not exists (
@@ -19,12 +18,6 @@ pub(super) fn are_decided_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         Ok(Some(format!("payment {} succeeded without an event", row.next::<Id<()>>()?)))
     })?;
     histories_agree(tx, found)?;
-    let twice = "select transaction_id, count(*) from transactions
-         where type = 'payout' and transaction_id is not null group by transaction_id having count(distinct cause_id) > 1";
-    found.search(tx, twice, params![], |row| {
-        let (reference, times): (String, i64) = (row.next()?, row.next()?);
-        Ok(Some(format!("the provider's transfer {reference} is {times} of ours")))
-    })?;
     let alive = "select order_id, count(*) from payments where status in ('pending', 'requires_action', 'success')
          group by order_id having count(*) > 1";
     found.search(tx, alive, params![], |row| {
