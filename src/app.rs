@@ -16,7 +16,8 @@ use crate::providers::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{
-    listings, notifications, orders, payments, payouts, profiles, reconciliation, reviews, test_clock, users, verify,
+    listings, notifications, orders, payments, payouts, profiles, reconciliation, reviews, test_clock, users,
+    verify,
 };
 
 /// A running Guildhall; clones share it.
@@ -248,9 +249,10 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
         Service::Orders => orders::operations(),
-        Service::Payments => {
-            [payments::operations(), payouts::operations(), reconciliation::operations()].into_iter().flatten().collect()
-        }
+        Service::Payments => [payments::operations(), payouts::operations(), reconciliation::operations()]
+            .into_iter()
+            .flatten()
+            .collect(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),
     }

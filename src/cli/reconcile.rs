@@ -12,7 +12,9 @@ const DAY_S: i64 = 86_400;
 /// A day, from its beginning, or a moment.
 pub fn moment(text: &str) -> Result<Time, String> {
     let day = || Time::parse(&format!("{text}T00:00:00Z"));
-    Time::parse(text).or_else(day).ok_or_else(|| "write a day such as 2026-10-31, or a moment such as 2026-10-31T12:00:00Z".to_owned())
+    Time::parse(text)
+        .or_else(day)
+        .ok_or_else(|| "write a day such as 2026-10-31, or a moment such as 2026-10-31T12:00:00Z".to_owned())
 }
 
 /// Prints both sides and every difference; a failure when there is one.

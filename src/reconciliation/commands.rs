@@ -111,10 +111,10 @@ fn taken_back(tx: &Tx, detail: &Value) -> Result<()> {
     }
 }
 
-/// Whether the accounts that hold people's money hold what is to be taken from them.
+/// Whether every account may have the balance that it would have then.
 fn is_covered(tx: &Tx, proposal: &Proposal) -> Result<bool> {
-    for (account, minor) in proposal.lines.iter().filter(|(account, _)| account.holds_money()) {
-        if ledger::balance(tx, account, proposal.currency)? + minor < 0 {
+    for (account, minor) in &proposal.lines {
+        if !account.may_hold(ledger::balance(tx, account, proposal.currency)?.saturating_add(*minor)) {
             return Ok(false);
         }
     }

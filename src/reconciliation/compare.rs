@@ -60,8 +60,11 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(ours: &'a Ours, theirs: &'a [Record]) -> Self {
-        let entries: Vec<_> =
-            ours.orders.iter().flat_map(|order| order.entries.iter().map(move |entry| (order, entry))).collect();
+        let entries: Vec<_> = ours
+            .orders
+            .iter()
+            .flat_map(|order| order.entries.iter().map(move |entry| (order, entry)))
+            .collect();
         let (mut by_reference, mut by_id, mut by_of) = (By::new(), By::new(), By::new());
         for (index, (_, entry)) in entries.iter().enumerate() {
             let what = word(entry.what);
@@ -156,7 +159,9 @@ impl<'a> Search<'a> {
             let back: Vec<usize> = (0..self.theirs.len())
                 .filter(|other| {
                     let refund = &self.theirs[*other];
-                    refund.what == Recorded::Refund && refund.of == charge.reference && !self.is_booked(*other)
+                    refund.what == Recorded::Refund
+                        && refund.of == charge.reference
+                        && !self.is_booked(*other)
                 })
                 .collect();
             let sum: i64 = back.iter().map(|other| self.theirs[*other].amount.minor()).sum();
@@ -244,9 +249,10 @@ impl<'a> Search<'a> {
         let difference = found_only_there(Kind::RefundOnlyAtProvider, record, order)
             .says("The provider gave money back to a buyer, and our books know nothing of it.");
         let is_ours = |order: &&OrderBooks| {
-            order.entries.iter().any(|entry| {
-                entry.what == Recorded::Charge && entry.reference.as_ref() == Some(&record.of)
-            })
+            order
+                .entries
+                .iter()
+                .any(|entry| entry.what == Recorded::Charge && entry.reference.as_ref() == Some(&record.of))
         };
         let Some(order) = order.filter(is_ours) else {
             return difference.advice(
@@ -260,9 +266,9 @@ impl<'a> Search<'a> {
             *escrow -= record.amount.minor();
         }
         let (source, amount) = (if held { "the order's escrow" } else { "losses" }, record.amount);
-        difference
-            .propose(Proposal::of(order.id, from, Account::Provider, amount))
-            .advice(&format!("Approve to book it from {source}. Ask who gave it back outside Guildhall, and why."))
+        difference.propose(Proposal::of(order.id, from, Account::Provider, amount)).advice(&format!(
+            "Approve to book it from {source}. Ask who gave it back outside Guildhall, and why."
+        ))
     }
 
     fn failed_payout(&self, record: &Record, order: Option<&OrderBooks>) -> Option<Difference> {
@@ -380,10 +386,7 @@ fn mismatch(order: &OrderBooks, entry: &Entry, record: &Record) -> Option<Differ
         says,
         ours: Some(booked(entry)),
         theirs: Some(told(record)),
-        effect: summed([
-            moves(record.what, there, kept),
-            against(moves(entry.what, here, entry.fee_minor)),
-        ]),
+        effect: summed([moves(record.what, there, kept), against(moves(entry.what, here, entry.fee_minor))]),
         proposed,
         advice,
         is_summary: false,
@@ -395,7 +398,9 @@ fn unknown_charge(record: &Record, order: Option<&OrderBooks>) -> Difference {
     let Some(order) = order else {
         return found_only_there(Kind::MissingLocalCharge, record, None)
             .says("The provider took money, and it names nothing of ours.")
-            .advice("Find out who was charged. Give it back at the provider if nobody here sold anything for it.");
+            .advice(
+                "Find out who was charged. Give it back at the provider if nobody here sold anything for it.",
+            );
     };
     let paid = |entry: &Entry| entry.what == Recorded::Charge && entry.standing == Standing::Booked;
     if order.entries.iter().any(paid) {
@@ -431,7 +436,8 @@ fn unknown_chargeback(record: &Record, order: Option<&OrderBooks>) -> Difference
     };
     let mut difference = found_only_there(Kind::ChargebackUnseen, record, order).says(says);
     let Some(order) = order else {
-        return difference.advice("It belongs to a charge that our books do not know: look at both at the provider.");
+        return difference
+            .advice("It belongs to a charge that our books do not know: look at both at the provider.");
     };
     let booked = order.entries.iter().filter(|entry| entry.what == record.what).count();
     difference.ours = Some(serde_json::json!({ "booked_before": booked }));
@@ -463,7 +469,8 @@ fn found_only_there(kind: Kind, record: &Record, order: Option<&OrderBooks>) -> 
 impl Difference {
     fn says(mut self, what: &str) -> Self {
         let theirs = self.theirs.as_ref();
-        let member = |name: &str| theirs.and_then(|told| told.get(name)?.as_str()).unwrap_or_default().to_owned();
+        let member =
+            |name: &str| theirs.and_then(|told| told.get(name)?.as_str()).unwrap_or_default().to_owned();
         self.says = format!("{what} {}: {} {}.", member("reference"), member("amount"), member("currency"));
         self
     }

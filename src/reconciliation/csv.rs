@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn formulas_are_text_and_numbers_stay_numbers() {
-        for cell in ["=1+1", "+1+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "+", "-1.", "-.5", "-1e5", "-1 "] {
+        for cell in
+            ["=1+1", "+1+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "+", "-1.", "-.5", "-1e5", "-1 "]
+        {
             assert_eq!(harmless(cell), format!("'{cell}"));
         }
         for cell in ["-49.90", "+7", "0.05", "a=1", "", "12", " =1"] {

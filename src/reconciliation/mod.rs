@@ -16,9 +16,7 @@ use crate::problems;
 
 pub use commands::{approve, book};
 pub use compare::compare;
-pub use model::{
-    Difference, Entry, KINDS, OrderBooks, Ours, Proposal, Standing, Window, subject_of,
-};
+pub use model::{Difference, Entry, KINDS, OrderBooks, Ours, Proposal, Standing, Window, subject_of};
 pub use reactions::{daily, run, start};
 pub use report::Report;
 pub use routes::operations;

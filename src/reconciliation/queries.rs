@@ -226,7 +226,8 @@ fn chargebacks(charge: Option<&str>, booked: &Booked) -> Vec<Entry> {
 /// whatever was paid out by others.
 pub fn held(tx: &Tx, provider: &str) -> Result<Vec<Money>> {
     let all = ledger::balances(tx, &Account::Provider)?;
-    let mut sums: Vec<Money> = all.into_iter().map(|(currency, minor)| Money::new(-minor, currency)).collect();
+    let mut sums: Vec<Money> =
+        all.into_iter().map(|(currency, minor)| Money::new(-minor, currency)).collect();
     sums.extend(tx.all(
         "select l.currency, cast(sum(l.amount_minor) as bigint)
          from payments p join ledger_journals j on j.order_id = p.order_id
@@ -323,7 +324,9 @@ pub fn last_window(tx: &Tx) -> Result<Option<Time>> {
 
 /// How the books stand.
 pub fn overview(tx: &Tx) -> Result<Overview> {
-    let mut open = of_our_kinds("select id, kind, order_id, detail, opened_at from cases where resolved_at is null and ");
+    let mut open = of_our_kinds(
+        "select id, kind, order_id, detail, opened_at from cases where resolved_at is null and ",
+    );
     open.push(" order by opened_at, id limit 100");
     let open = open.all(tx, |row| {
         Ok(OpenDifference {

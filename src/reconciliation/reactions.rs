@@ -48,7 +48,8 @@ pub async fn run(app: &App, window: Window) -> Result<Report> {
     };
     let (found, json) = (report.differences.clone(), report.to_json());
     app.db().write(move |tx| commands::finish(tx, id, &found, &json)).await?;
-    metrics::gauge!("reconciliation_differences").set(u32::try_from(report.differences.len()).unwrap_or(u32::MAX));
+    metrics::gauge!("reconciliation_differences")
+        .set(u32::try_from(report.differences.len()).unwrap_or(u32::MAX));
     Ok(report)
 }
 
@@ -96,7 +97,13 @@ async fn look_once(app: &App, window: Window) -> Result<Report> {
         let differing = balances_differ(&sides, &differences, now);
         reported.extend(differing.into_iter().filter(|line| !is_decided(line, &known)));
     }
-    Ok(Report { window, provider: name, days: Report::days_of(found.days, &window), balance, differences: reported })
+    Ok(Report {
+        window,
+        provider: name,
+        days: Report::days_of(found.days, &window),
+        balance,
+        differences: reported,
+    })
 }
 
 async fn in_time<T>(answering: impl Future<Output = Result<T, Unanswered>>) -> Result<T> {
@@ -147,7 +154,9 @@ fn our_side(
 }
 
 fn is_decided(found: &Difference, known: &[Known]) -> bool {
-    known.iter().any(|case| (case.kind, case.subject) == (found.kind, found.subject) && case.decided.is_some())
+    known
+        .iter()
+        .any(|case| (case.kind, case.subject) == (found.kind, found.subject) && case.decided.is_some())
 }
 
 fn undecided(found: Vec<Difference>, known: &[Known]) -> Vec<Difference> {
@@ -160,7 +169,8 @@ fn effects_of(known: &[Known], differences: &[Difference], asked: &Window) -> Ve
         Some(Decided::Booked) => false,
         Some(Decided::Accepted) => true,
         None => {
-            let again = differences.iter().any(|found| (found.kind, found.subject) == (case.kind, case.subject));
+            let again =
+                differences.iter().any(|found| (found.kind, found.subject) == (case.kind, case.subject));
             !again && !asked.contains(case.at)
         }
     };
@@ -209,11 +219,15 @@ pub fn daily(app: App, _: Id<()>) -> Pin<Box<dyn Future<Output = Result<()>> + S
             match run(&app, window).await {
                 Ok(report) if report.differences.is_empty() => {}
                 Ok(report) => {
-                    tracing::error!(differences = report.differences.len(), "the payment provider's books differ from ours");
+                    tracing::error!(
+                        differences = report.differences.len(),
+                        "the payment provider's books differ from ours"
+                    );
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the books could not be compared with the payment provider's: tried again");
-                    let again = |tx: &Tx| events::schedule(tx, RECONCILE_DAILY, nobody(), tx.now().plus(AGAIN_AFTER));
+                    let again =
+                        |tx: &Tx| events::schedule(tx, RECONCILE_DAILY, nobody(), tx.now().plus(AGAIN_AFTER));
                     if let Err(error) = app.db().write(again).await {
                         tracing::warn!(%error, "it could not be set either: it is tried tomorrow");
                     }

@@ -76,7 +76,9 @@ async fn statement(call: Call) -> Result<Answer> {
 
 fn period(call: &Call<Nothing>) -> Result<Month> {
     let month = call.query.parsed("period", "a month such as 2026-10", Month::parse)?;
-    month.ok_or_else(|| INVALID_PARAMETER.error("the query parameter `period` is missing: add a month such as 2026-10"))
+    month.ok_or_else(|| {
+        INVALID_PARAMETER.error("the query parameter `period` is missing: add a month such as 2026-10")
+    })
 }
 
 fn wants_csv(call: &Call<Nothing>) -> Result<bool> {

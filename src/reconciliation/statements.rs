@@ -29,7 +29,9 @@ impl Month {
     /// `2026-10`.
     pub fn parse(text: &str) -> Option<Self> {
         let (year, month) = text.split_once('-')?;
-        let plain = year.len() == 4 && month.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let plain = year.len() == 4
+            && month.len() == 2
+            && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         let (number, of): (u32, u32) = (month.parse().ok()?, year.parse().ok()?);
         let (next, in_year) = if number == 12 { (1, of + 1) } else { (number + 1, of) };
         let first = |year: u32, month: u32| Time::parse(&format!("{year:04}-{month:02}-01T00:00:00Z"));
@@ -207,7 +209,8 @@ impl Booked {
 impl Statements {
     /// All of it as one table.
     pub fn csv(&self) -> String {
-        let mut table = csv::Table::new(&["date", "order_id", "title", "what", "account", "amount", "currency"]);
+        let mut table =
+            csv::Table::new(&["date", "order_id", "title", "what", "account", "amount", "currency"]);
         for statement in &self.statements {
             let currency = statement.currency.code();
             let total = |what: &str, sum: Signed| {
@@ -240,7 +243,9 @@ mod tests {
         let month = Month::parse("2026-12").expect("a month");
         assert_eq!(Some(month.from), Time::parse("2026-12-01T00:00:00Z"));
         assert_eq!(Some(month.to), Time::parse("2027-01-01T00:00:00Z"));
-        for text in ["2026-13", "2026-00", "2026-1", "26-01", "2026-1a", "+026-01", "2026-01-01", "", "-", "9999-12"] {
+        for text in
+            ["2026-13", "2026-00", "2026-1", "26-01", "2026-1a", "+026-01", "2026-01-01", "", "-", "9999-12"]
+        {
             assert_eq!(Month::parse(text), None, "{text}");
         }
     }

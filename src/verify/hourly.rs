@@ -70,6 +70,10 @@ async fn measure(app: &App) {
     let now = u64::try_from(app.db().clock().now().as_micros()).unwrap_or(0);
     metrics::gauge!("invariants_checked_timestamp_seconds").set(Duration::from_micros(now));
     for violation in &found {
-        tracing::error!(invariant = violation.invariant, witness = violation.witness, "an invariant is broken");
+        tracing::error!(
+            invariant = violation.invariant,
+            witness = violation.witness,
+            "an invariant is broken"
+        );
     }
 }

@@ -18,7 +18,10 @@ const CAUSES: &[(&str, &str)] = &[
     ("payout", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("payout_sent", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("payout_returned", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("adjustment", "select 1 from cases c where c.id = j.cause_id and c.order_id = j.order_id and c.resolution = 'booked'"),
+    (
+        "adjustment",
+        "select 1 from cases c where c.id = j.cause_id and c.order_id = j.order_id and c.resolution = 'booked'",
+    ),
 ];
 
 /// Every journal has the cause that its kind has, and every reserve at most one end, as large as itself.

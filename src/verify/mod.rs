@@ -50,8 +50,14 @@ pub const CHECKS: &[Check] = &[
     Check { invariant: "9 references, search and decimals agree", find: storage::agrees },
     Check { invariant: "10 payouts add up", find: payouts::add_up },
     Check { invariant: "12 every journal has its cause and every reserve one end", find: ledger::has_causes },
-    Check { invariant: "13 payments and refunds are decided once, and meanwhile looked after", find: payments::are_decided_once },
-    Check { invariant: "14 orders are moved by those who may, in their time", find: orders::are_moved_rightly },
+    Check {
+        invariant: "13 payments and refunds are decided once, and meanwhile looked after",
+        find: payments::are_decided_once,
+    },
+    Check {
+        invariant: "14 orders are moved by those who may, in their time",
+        find: orders::are_moved_rightly,
+    },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

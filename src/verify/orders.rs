@@ -43,15 +43,17 @@ fn taken_by_those_who_may(tx: &Tx, found: &mut Witnesses) -> Result<()> {
             Some(actor) if actor == freelancer => Side::Freelancer,
             Some(_) if role.as_deref() == Some("admin") => Side::Admin,
             Some(actor) => {
-                return Ok(Some(format!("order {order} was moved by {actor}, whom it does not concern: {kind}")));
+                return Ok(Some(format!(
+                    "order {order} was moved by {actor}, whom it does not concern: {kind}"
+                )));
             }
         };
         let step = from.as_deref().and_then(Status::parse).zip(to.as_deref().and_then(Status::parse));
         let Some((from, to)) = step else { return Ok(None) };
         // What the house does on somebody's word, a full refund for instance, is told with his name.
-        let may = EDGES.iter().any(|edge| {
-            (edge.from, edge.to) == (from, to) && (edge.by == side || edge.by == Side::House)
-        });
+        let may = EDGES
+            .iter()
+            .any(|edge| (edge.from, edge.to) == (from, to) && (edge.by == side || edge.by == Side::House));
         Ok((!may).then(|| format!("order {order} was moved from {from} to {to} by its {side}: {kind}")))
     })
 }
@@ -59,7 +61,8 @@ fn taken_by_those_who_may(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 /// No event before the one before it, and no deadline before its time.
 fn time_runs_forward(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let mut last: Option<(Id<()>, Time)> = None;
-    let events = "select o.id, e.id, e.at from orders o join events e on e.subject_id = o.id order by o.id, e.id";
+    let events =
+        "select o.id, e.id, e.at from orders o join events e on e.subject_id = o.id order by o.id, e.id";
     found.search(tx, events, params![], |row| {
         let (order, event, at): (Id<()>, Id<()>, Time) = (row.next()?, row.next()?, row.next()?);
         let before = last.replace((order, at));

@@ -18,7 +18,8 @@ pub(super) fn are_decided_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         Ok(Some(format!("payment {} succeeded without an event", row.next::<Id<()>>()?)))
     })?;
     histories_agree(tx, found)?;
-    let alive = "select order_id, count(*) from payments where status in ('pending', 'requires_action', 'success')
+    let alive =
+        "select order_id, count(*) from payments where status in ('pending', 'requires_action', 'success')
          group by order_id having count(*) > 1";
     found.search(tx, alive, params![], |row| {
         let (order, payments): (Id<()>, i64) = (row.next()?, row.next()?);
@@ -71,11 +72,15 @@ impl History {
         for (payment, kinds) in &self.payments {
             let succeeded = kinds.iter().position(|kind| kind == "payment_succeeded");
             if succeeded.is_some_and(|at| at + 1 < kinds.len()) {
-                return Ok(Some(format!("payment {payment} went on after it had succeeded: {}", kinds.join(", "))));
+                return Ok(Some(format!(
+                    "payment {payment} went on after it had succeeded: {}",
+                    kinds.join(", ")
+                )));
             }
         }
         let rows = "select id, status from refunds where order_id = $1";
-        let refunds = tx.all(rows, params![self.order], |row| Ok((row.next::<Id<()>>()?, row.next::<String>()?)))?;
+        let refunds =
+            tx.all(rows, params![self.order], |row| Ok((row.next::<Id<()>>()?, row.next::<String>()?)))?;
         for (refund, status) in refunds {
             let kinds = self.refunds.get(&refund.to_string()).map_or(&[][..], Vec::as_slice);
             let decided: Vec<&str> =
@@ -86,7 +91,10 @@ impl History {
                 _ => &[],
             };
             if decided != expected {
-                return Ok(Some(format!("refund {refund} is {status}, its events say: {}", kinds.join(", "))));
+                return Ok(Some(format!(
+                    "refund {refund} is {status}, its events say: {}",
+                    kinds.join(", ")
+                )));
             }
         }
         Ok(None)

@@ -21,6 +21,7 @@ mod payments;
 mod payouts;
 mod profiles;
 mod races;
+mod reconciliation;
 mod reviews;
 mod schema;
 mod search;

@@ -312,13 +312,27 @@ fn clean(stories: &[Story]) -> (Ours, Vec<Record>) {
         };
         both(Recorded::Charge, base, charge.clone(), &charge, *charged, *fee);
         for (part, minor) in refunds.iter().enumerate() {
-            both(Recorded::Refund, base + 10 + part as u128, format!("re_{number}_{part}"), &charge, *minor, 0);
+            both(
+                Recorded::Refund,
+                base + 10 + part as u128,
+                format!("re_{number}_{part}"),
+                &charge,
+                *minor,
+                0,
+            );
         }
         for (part, minor) in transfers.iter().enumerate() {
             let transfer = format!("tr_{number}_{part}");
             both(Recorded::Transfer, base + 20 + part as u128, transfer.clone(), &charge, *minor, 0);
             if (part as i64) < *reversed {
-                both(Recorded::Reversal, base + 20 + part as u128, format!("trr_{number}_{part}"), &transfer, *minor, 0);
+                both(
+                    Recorded::Reversal,
+                    base + 20 + part as u128,
+                    format!("trr_{number}_{part}"),
+                    &transfer,
+                    *minor,
+                    0,
+                );
             }
         }
         if *reversed == 2 {
