@@ -12,6 +12,18 @@ use super::{DIFFERENCE_DECIDED, DIFFERENCE_GONE, commands, queries};
 
 /// The table of this service.
 pub fn operations() -> Vec<Operation> {
+    let statements = get("/payouts/statements", statement)
+        .named("getStatement", "Read the statement of a month")
+        .about("What a freelancer earned, was charged and was paid, line by line as the ledger has it, with the balances before and after. CSV with `Accept: text/csv` or `format=csv`.")
+        .access(Access::Signed, "anyone, their own; an administrator with freelancer_id")
+        .query(vec![
+            Param::new("period", "A month of UTC.", json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "examples": ["2026-10"] })),
+            Param::new("freelancer_id", "Whose; only for administrators.", json!({ "type": "string" })),
+            Param::new("format", "`json` unless said, or unless `Accept` asks for CSV.", json!({ "type": "string", "enum": ["json", "csv"] })),
+        ])
+        .answers::<Statements>(200, "A statement per currency.")
+        .also_as("text/csv")
+        .tagged("Payouts");
     let operations = vec![
         get("/admin/reconciliation", overview)
             .named("getReconciliation", "Read how the books stand with the payment provider's")
@@ -25,19 +37,9 @@ pub fn operations() -> Vec<Operation> {
             .body::<Approve>(json!({ "reason": "Given back at the provider by us, on the buyer's call." }))
             .answers::<Decision>(200, "How it was decided.")
             .problems(&[&DIFFERENCE_DECIDED, &DIFFERENCE_GONE]),
-        get("/payouts/statements", statement)
-            .named("getStatement", "Read the statement of a month")
-            .about("What a freelancer earned, was charged and was paid, line by line as the ledger has it, with the balances before and after. CSV with `Accept: text/csv` or `format=csv`.")
-            .access(Access::Signed, "anyone, their own; an administrator with freelancer_id")
-            .query(vec![
-                Param::new("period", "A month of UTC.", json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "examples": ["2026-10"] })),
-                Param::new("freelancer_id", "Whose; only for administrators.", json!({ "type": "string" })),
-                Param::new("format", "`json` unless said, or unless `Accept` asks for CSV.", json!({ "type": "string", "enum": ["json", "csv"] })),
-            ])
-            .answers::<Statements>(200, "A statement per currency.")
-            .also_as("text/csv"),
     ];
-    operations.into_iter().map(|operation| operation.tagged("Payments")).collect()
+    let tagged = operations.into_iter().map(|operation| operation.tagged("Reconciliation"));
+    std::iter::once(statements).chain(tagged).collect()
 }
 
 async fn overview(call: Call) -> Result<Answer> {

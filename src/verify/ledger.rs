@@ -7,20 +7,20 @@ use crate::params;
 
 use super::Witnesses;
 
-/// Each kind of journal, and the rows that can be its cause.
+/// Each kind of journal, and from where its cause is.
 const CAUSES: &[(&str, &str)] = &[
-    ("charge", "select 1 from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("provider_fee", "select 1 from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("refund_reserved", "select 1 from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("refund", "select 1 from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("refund_returned", "select 1 from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("release", "select 1 from orders c where c.id = j.cause_id and c.id = j.order_id"),
-    ("payout", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("payout_sent", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
-    ("payout_returned", "select 1 from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("charge", "from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("provider_fee", "from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("refund_reserved", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("refund", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("refund_returned", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("release", "from orders c where c.id = j.cause_id and c.id = j.order_id"),
+    ("payout", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("payout_sent", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("payout_returned", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
     (
         "adjustment",
-        "select 1 from cases c where c.id = j.cause_id and c.order_id = j.order_id and c.resolution = 'booked'",
+        "from cases c where c.id = j.cause_id and c.order_id = j.order_id and c.resolution = 'booked'",
     ),
 ];
 
@@ -28,7 +28,7 @@ const CAUSES: &[(&str, &str)] = &[
 pub(super) fn has_causes(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     for (kind, cause) in CAUSES {
         let causeless = format!(
-            "select j.id, j.cause_id from ledger_journals j where j.kind = '{kind}' and not exists ({cause})"
+            "select j.id, j.cause_id from ledger_journals j where j.kind = '{kind}' and not exists (select 1 {cause})"
         );
         found.search(tx, &causeless, params![], |row| {
             let (journal, cause): (Id<()>, Id<()>) = (row.next()?, row.next()?);

@@ -247,7 +247,7 @@ fn all_twelve() -> Vec<(Kind, Injected, &'static str)> {
             Kind::DuplicateCharge,
             Sql("insert into sandbox_charges (id, key, amount_minor, currency, method, status, created_at)
                  select 'ch_again', key || '-again', amount_minor, currency, method, status, created_at
-                 from sandbox_charges where amount_minor = 8000"),
+                 from sandbox_charges where amount_minor in (8000, 8100)"),
             "accepted",
         ),
         (

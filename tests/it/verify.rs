@@ -119,9 +119,9 @@ const DAMAGES: &[(&str, &str)] = &[
         "insert into cases (id, kind, subject_id, detail, opened_at, resolved_at, resolution)
              values ({id}, 'fee_drift', {id}, '{}', {time}, {time}, 'booked')",
     ),
-    ("13", "delete from events where kind = 'payment_succeeded' and subject_id = (select min(order_id) from payments)"),
+    ("13 9", "delete from events where kind = 'payment_succeeded' and subject_id = (select min(order_id) from payments)"),
     ("13", "update events set kind = 'refund_failed' where kind = 'refund_succeeded'"),
-    ("14", "update events set actor_id = (select id from users where username = 'stranger') where kind = 'order_delivered'"),
+    ("14 7", "update events set actor_id = (select id from users where username = 'stranger') where kind = 'order_delivered'"),
     ("14", "update events set at = {time} where kind = 'order_completed'"),
 ];
 
