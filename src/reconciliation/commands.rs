@@ -14,7 +14,7 @@ use crate::payments::cases;
 use crate::payouts;
 
 use super::model::{Approve, Decision, Difference, Proposal, Run, Window};
-use super::queries::{self, ACCEPTED, BOOKED, Found};
+use super::queries::{self, ACCEPTED, BOOKED, Found, GONE};
 use super::{DIFFERENCE_DECIDED, DIFFERENCE_GONE};
 
 /// Notes that a run begins.
@@ -27,11 +27,30 @@ pub fn begin(tx: &Tx, window: &Window) -> Result<Id<Run>> {
     Ok(id)
 }
 
-/// Keeps what a run has found: its report, and a case for each difference that somebody has to decide.
-pub fn finish(tx: &Tx, id: Id<Run>, found: &[Difference], report: &Value) -> Result<()> {
+/// Keeps what a run has found: its report, a case for each difference that somebody has to decide, and that some are gone.
+pub fn finish(
+    tx: &Tx,
+    id: Id<Run>,
+    found: &[Difference],
+    gone: &[(cases::Kind, Id<()>)],
+    report: &Value,
+) -> Result<()> {
+    for (kind, subject) in gone {
+        tx.execute(
+            "update cases set resolved_at = $3, resolution = $4
+             where kind = $1 and subject_id = $2 and resolved_at is null",
+            params![kind, subject, tx.now(), GONE],
+        )?;
+    }
     for difference in found.iter().filter(|difference| !difference.is_summary) {
         let order = difference.order_id.map(Id::cast);
         cases::open(tx, difference.kind, difference.subject, order, &difference.detail())?;
+        // What was gone is there again.
+        tx.execute(
+            "update cases set detail = $3, resolved_at = null, resolution = null
+             where kind = $1 and subject_id = $2 and resolution = $4",
+            params![difference.kind, difference.subject, Json(difference.detail()), GONE],
+        )?;
     }
     let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
     tx.execute(

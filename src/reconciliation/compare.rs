@@ -142,8 +142,10 @@ impl<'a> Search<'a> {
         for index in 0..self.entries.len() {
             let entry = self.entries[index].1;
             if !self.taken[index] && self.is_missed(entry) {
-                let day = (date(entry.at), entry.amount.currency());
-                self.days.entry(day).or_default().0.add(entry.what, entry.amount, entry.fee_minor);
+                if self.ours.window.contains(entry.at) {
+                    let day = (date(entry.at), entry.amount.currency());
+                    self.days.entry(day).or_default().0.add(entry.what, entry.amount, entry.fee_minor);
+                }
                 differences.push(self.only_local(self.entries[index].0, entry));
             }
         }
@@ -177,6 +179,9 @@ impl<'a> Search<'a> {
     }
 
     fn count(&mut self, record: &Record, entry: Option<&Entry>) {
+        if !self.ours.window.contains(record.at) {
+            return;
+        }
         let fee = |entry: Option<&Entry>| fee_of(record).or(entry.map(|entry| entry.fee_minor)).unwrap_or(0);
         let day = date(record.at);
         let theirs = self.days.entry((day.clone(), record.amount.currency())).or_default();

@@ -92,6 +92,8 @@ pub struct OrderBooks {
 #[derive(Debug, Clone)]
 pub struct Ours {
     pub orders: Vec<OrderBooks>,
+    /// The time whose totals are wanted.
+    pub window: Window,
     /// The time that the provider was asked about.
     pub asked: Window,
     /// What is younger may still be on its way.
@@ -191,6 +193,8 @@ pub enum Decided {
     Booked,
     /// An administrator said why it may stand.
     Accepted,
+    /// It was mended at the provider or here, and nobody had to decide it.
+    Gone,
 }
 
 impl Known {

@@ -269,6 +269,7 @@ pub fn known(tx: &Tx) -> Result<Vec<Known>> {
             subject,
             decided: resolution.map(|word| match word.as_str() {
                 BOOKED => Decided::Booked,
+                GONE => Decided::Gone,
                 _ => Decided::Accepted,
             }),
             at: at.unwrap_or(opened_at),
@@ -281,6 +282,9 @@ pub fn known(tx: &Tx) -> Result<Vec<Known>> {
 pub const BOOKED: &str = "booked";
 /// The resolution of one for which nothing could be booked.
 pub const ACCEPTED: &str = "accepted";
+
+/// The resolution of one that was mended elsewhere.
+pub const GONE: &str = "gone";
 
 /// `… kind in (…)`.
 fn of_our_kinds(select: &'static str) -> Sql {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::events;
 use crate::id::Id;
 use crate::money::Money;
+use crate::payments::cases::Kind;
 use crate::providers::{Record, Unanswered, summed};
 use crate::time::Time;
 
@@ -38,8 +39,8 @@ const LOOKS: usize = 3;
 /// Compares a window and keeps what differs.
 pub async fn run(app: &App, window: Window) -> Result<Report> {
     let id = app.db().write(move |tx| commands::begin(tx, &window)).await?;
-    let report = match look(app, window).await {
-        Ok(report) => report,
+    let (report, gone) = match look(app, window).await {
+        Ok(found) => found,
         Err(error) => {
             let why = error.to_string();
             app.db().write(move |tx| commands::failed(tx, id, &why)).await?;
@@ -47,35 +48,35 @@ pub async fn run(app: &App, window: Window) -> Result<Report> {
         }
     };
     let (found, json) = (report.differences.clone(), report.to_json());
-    app.db().write(move |tx| commands::finish(tx, id, &found, &json)).await?;
+    app.db().write(move |tx| commands::finish(tx, id, &found, &gone, &json)).await?;
     metrics::gauge!("reconciliation_differences")
         .set(u32::try_from(report.differences.len()).unwrap_or(u32::MAX));
     Ok(report)
 }
 
-async fn look(app: &App, window: Window) -> Result<Report> {
-    let mut report = look_once(app, window).await?;
+/// The name of a difference.
+type Named = (Kind, Id<()>);
+
+/// What a look has found, and what of earlier finds is there no more.
+type Look = (Report, Vec<Named>);
+
+async fn look(app: &App, window: Window) -> Result<Look> {
+    let mut found = look_once(app, window).await?;
     for _ in 1..LOOKS {
-        if report.differences.iter().all(|found| !is_riddle(found)) {
+        if found.0.differences.iter().all(|found| found.kind != Kind::BalanceDiffers || found.is_summary) {
             break;
         }
-        report = look_once(app, window).await?;
+        found = look_once(app, window).await?;
     }
-    Ok(report)
+    Ok(found)
 }
 
-/// A balance that differs, and nothing says why.
-fn is_riddle(found: &Difference) -> bool {
-    found.kind == crate::payments::cases::Kind::BalanceDiffers && !found.is_summary
-}
-
-async fn look_once(app: &App, window: Window) -> Result<Report> {
+async fn look_once(app: &App, window: Window) -> Result<Look> {
     let provider = app.provider();
     let name = provider.name();
     let (asked, now) = app.db().read_long(move |tx| reach(tx, &window, name)).await?;
     let theirs = in_time(provider.records(asked.from, asked.to)).await?;
-    let compares_balances = window.to.plus(OVERLAP) >= now;
-    let their_balance = match compares_balances {
+    let their_balance = match window.to.plus(OVERLAP) >= now {
         true => Some(in_time(provider.balance()).await?),
         false => None,
     };
@@ -83,6 +84,7 @@ async fn look_once(app: &App, window: Window) -> Result<Report> {
     let (ours, known, held) =
         app.db().read_long(move |tx| our_side(tx, &window, asked, name, &records)).await?;
     let found = Comparison::of(&ours, &theirs);
+    let again: Vec<Named> = found.differences.iter().map(name_of).collect();
     let differences = undecided(found.differences, &known);
     let balance = their_balance.map(|theirs| (held, theirs));
     let mut reported: Vec<Difference> =
@@ -92,18 +94,23 @@ async fn look_once(app: &App, window: Window) -> Result<Report> {
             ours,
             theirs,
             under_way: &found.under_way,
-            accepted: &effects_of(&known, &differences, &asked),
+            accepted: &effects_of(&known, &again, &asked),
         };
-        let differing = balances_differ(&sides, &differences, now);
-        reported.extend(differing.into_iter().filter(|line| !is_decided(line, &known)));
+        reported.extend(undecided(balances_differ(&sides, &differences, now), &known));
     }
-    Ok(Report {
-        window,
-        provider: name,
-        days: Report::days_of(found.days, &window),
-        balance,
-        differences: reported,
-    })
+    let gone = known
+        .iter()
+        .filter(|case| case.decided.is_none() && !again.contains(&(case.kind, case.subject)))
+        .filter(|case| match case.kind {
+            Kind::BalanceDiffers => {
+                balance.is_some() && !reported.iter().any(|found| found.subject == case.subject)
+            }
+            _ => asked.contains(case.at),
+        })
+        .map(|case| (case.kind, case.subject))
+        .collect();
+    let days = Report::days_of(found.days);
+    Ok((Report { window, provider: name, days, balance, differences: reported }, gone))
 }
 
 async fn in_time<T>(answering: impl Future<Output = Result<T, Unanswered>>) -> Result<T> {
@@ -141,7 +148,7 @@ fn our_side(
     provider: &str,
     theirs: &[Record],
 ) -> Result<(Ours, Vec<Known>, Vec<Money>)> {
-    let mut ids = queries::moved(tx, &around(window))?;
+    let mut ids = queries::moved(tx, &asked)?;
     for record in theirs {
         ids.extend(queries::order_of(tx, record)?);
     }
@@ -149,29 +156,34 @@ fn our_side(
     for id in ids {
         orders.extend(queries::books(tx, id, provider)?);
     }
-    let ours = Ours { orders, asked, settled_before: tx.now().minus(SETTLED_AFTER) };
+    let ours = Ours { orders, window: *window, asked, settled_before: tx.now().minus(SETTLED_AFTER) };
     Ok((ours, queries::known(tx)?, queries::held(tx, provider)?))
 }
 
-fn is_decided(found: &Difference, known: &[Known]) -> bool {
-    known
-        .iter()
-        .any(|case| (case.kind, case.subject) == (found.kind, found.subject) && case.decided.is_some())
+fn name_of(found: &Difference) -> Named {
+    (found.kind, found.subject)
 }
 
+/// Without those that were booked or accepted.
 fn undecided(found: Vec<Difference>, known: &[Known]) -> Vec<Difference> {
-    found.into_iter().filter(|found| !is_decided(found, known)).collect()
+    let decided = |found: &Difference| {
+        known.iter().any(|case| {
+            (case.kind, case.subject) == name_of(found)
+                && matches!(case.decided, Some(Decided::Booked | Decided::Accepted))
+        })
+    };
+    found.into_iter().filter(|found| !decided(found)).collect()
 }
 
 /// What the balances differ by for reasons that were accepted, or that are open and older than the provider was asked about.
-fn effects_of(known: &[Known], differences: &[Difference], asked: &Window) -> Vec<Money> {
-    let counts = |case: &&Known| match case.decided {
-        Some(Decided::Booked) => false,
-        Some(Decided::Accepted) => true,
-        None => {
-            let again =
-                differences.iter().any(|found| (found.kind, found.subject) == (case.kind, case.subject));
-            !again && !asked.contains(case.at)
+fn effects_of(known: &[Known], again: &[Named], asked: &Window) -> Vec<Money> {
+    let counts = |case: &&Known| {
+        let again = again.contains(&(case.kind, case.subject));
+        let is_older = !asked.contains(case.at);
+        match case.decided {
+            Some(Decided::Booked | Decided::Gone) => false,
+            Some(Decided::Accepted) => case.kind == Kind::BalanceDiffers || again || is_older,
+            None => case.kind != Kind::BalanceDiffers && !again && is_older,
         }
     };
     summed(known.iter().filter(counts).flat_map(|case| case.effect.iter().copied()))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::money::{Currency, Money};
 
 use super::compare::of_currency;
-use super::model::{Days, Difference, Sums, Window, date};
+use super::model::{Days, Difference, Sums, Window};
 
 /// Told of each run; what is more is in the cases.
 const MOST: usize = 1_000;
@@ -25,14 +25,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// The days within the window, in order.
-    pub fn days_of(days: Days, window: &Window) -> Vec<(String, Currency, Sums, Sums)> {
-        let (first, last) = (date(window.from), date(window.to));
-        let mut days: Vec<_> = days
-            .into_iter()
-            .filter(|((day, _), _)| *day >= first && *day <= last)
-            .map(|((day, currency), (ours, theirs))| (day, currency, ours, theirs))
-            .collect();
+    /// In the order of the calendar.
+    pub fn days_of(days: Days) -> Vec<(String, Currency, Sums, Sums)> {
+        let mut days: Vec<_> =
+            days.into_iter().map(|((day, currency), (ours, theirs))| (day, currency, ours, theirs)).collect();
         days.sort_by(|a, b| (&a.0, a.1.code()).cmp(&(&b.0, b.1.code())));
         days
     }

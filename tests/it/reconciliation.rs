@@ -333,6 +333,11 @@ async fn a_duplicate_that_was_given_back_at_the_provider_is_no_difference_any_mo
          select 're_again', 'again', id, amount_minor, created_at from sandbox_charges where id = 'ch_again'";
     day.act(&Injected::Sql(back)).await;
     assert_eq!(day.run().await.differences, []);
+    assert_eq!(day.open().await.len(), 0, "nobody has to decide it");
+    let kept = "delete from sandbox_refunds where id = 're_again'";
+    day.act(&Injected::Sql(kept)).await;
+    assert_eq!(day.found().await, [Kind::DuplicateCharge]);
+    assert_eq!(day.open().await.len(), 1, "it is there again");
 }
 
 #[tokio::test]

@@ -53,7 +53,8 @@ fn ours() -> Ours {
         entry(Recorded::Transfer, 4, "tr_1", "ch_1", 5_000),
     ];
     let order = OrderBooks { id: id(1), freelancer_id: id(9), escrow: usd(4_000), entries };
-    Ours { orders: vec![order], asked: Window { from: at(0), to: at(24) }, settled_before: at(24) }
+    let day = Window { from: at(0), to: at(24) };
+    Ours { orders: vec![order], window: day, asked: day, settled_before: at(24) }
 }
 
 fn theirs() -> Vec<Record> {
@@ -275,6 +276,8 @@ fn totals_stand_under_the_day_of_the_provider() {
     let days = Comparison::of(&ours(), &theirs()).days;
     let sums = Sums { charged: 10_000, refunded: 1_000, transferred: 5_000, ..Sums::default() };
     assert_eq!(days.get(&("1970-01-01".to_owned(), usd(0).currency())), Some(&(sums, sums)));
+    let later = Window { from: at(11), to: at(24) };
+    assert!(Comparison::of(&Ours { window: later, ..ours() }, &theirs()).days.is_empty());
 }
 
 /// How an order of a clean day went: what was charged, given back and sent, whether keys and references are known on both
