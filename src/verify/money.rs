@@ -74,6 +74,8 @@ struct Whereabouts {
     in_refunds: i64,
     paid_out: i64,
     fees: i64,
+    /// Taken out of escrow by differences with the provider that an administrator had booked.
+    adjusted: i64,
 }
 
 /// What an order was placed with, in minor units.
@@ -140,16 +142,25 @@ fn share(sum: i64, part: i64, whole: i64) -> i64 {
 impl Whereabouts {
     fn wrong(&self, status: &str, fee: i64) -> Option<String> {
         let Self {
-            captured, refunded, reserved, marked_refunded, in_escrow, in_refunds, paid_out, fees, ..
+            captured,
+            refunded,
+            reserved,
+            marked_refunded,
+            in_escrow,
+            in_refunds,
+            paid_out,
+            fees,
+            adjusted,
+            ..
         } = self;
         // What was not given back; the whole while nothing was paid.
         let left = if *captured == 0 { self.terms.total() } else { captured - refunded - reserved };
         let due = self.terms.due(left);
-        let sum = in_escrow + in_refunds + refunded + paid_out + fees;
+        let sum = in_escrow + in_refunds + refunded + paid_out + fees + adjusted;
         if *captured != sum {
             return Some(format!(
                 "captured {captured}, but escrow {in_escrow} + reserved refunds {in_refunds} + refunded {refunded} + \
-                 released {paid_out} + fees {fees} = {sum}"
+                 released {paid_out} + fees {fees} + adjusted {adjusted} = {sum}"
             ));
         }
         if in_refunds != reserved {
@@ -204,6 +215,7 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
             in_refunds: row.next()?,
             paid_out: row.next()?,
             fees: row.next()?,
+            adjusted: row.next()?,
         };
         let wrong = money.terms.wrong().or_else(|| money.wrong(&status, fee));
         Ok(wrong.map(|wrong| format!("order {order}: {wrong}")))
@@ -262,7 +274,8 @@ const WHEREABOUTS: &str = "
         cast(coalesce(sum(case when l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
         cast(coalesce(sum(case when l.account like 'payable:%' and j.kind not in ('payout', 'payout_returned')
             then l.amount_minor end), 0) as bigint),
-        cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
+        cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'escrow:%' and j.kind = 'adjustment' then -l.amount_minor end), 0) as bigint)
     from orders o
     left join ledger_journals j on j.order_id = o.id
     left join ledger_lines l on l.journal_id = j.id

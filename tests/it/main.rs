@@ -23,6 +23,7 @@ mod payments;
 mod payouts;
 mod profiles;
 mod races;
+mod reconciliation;
 mod reviews;
 mod schema;
 mod search;
