@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::actor::Actor;
 use crate::app::{App, Parts};
-use crate::config::{Config, Market};
+use crate::config::{Config, Market, PaymentProvider};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::events;
@@ -42,10 +42,10 @@ type Deed = Box<dyn Fn(&Tx) -> Result<Id<()>> + Send>;
 
 /// How the application is opened for [`run`]: with a clock that starts in the past, without limits, with the usual deadlines.
 pub fn setting(config: Config) -> (Config, Parts) {
-    let Market { currency, fee, .. } = config.market;
-    let market = Market { currency, fee, ..Market::default() };
+    let Market { currency, fee, service_fee, .. } = config.market;
+    let market = Market { currency, fee, service_fee, ..Market::default() };
     let parts = Parts { clock: Arc::new(Clock::behind(HOUR * HOURS)), ..Parts::default() };
-    (Config { rate_limit: false, market, ..config }, parts)
+    (Config { rate_limit: false, market, provider: PaymentProvider::Sandbox, ..config }, parts)
 }
 
 /// Fills an empty database: at scale 1 about 130 people, 200 listings and 500 orders. The same seed makes the same people
