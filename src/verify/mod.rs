@@ -2,6 +2,7 @@
 //! code with the commands that write them, so that it can find their mistakes; it never mends what it finds.
 
 mod disputes;
+mod earnings;
 mod history;
 mod money;
 mod people;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::params;
 
-use super::Witnesses;
+use super::{Witnesses, earnings};
 
 /// Every journal sums to zero, and so does the whole ledger in each currency. A journal belongs to one order, so it has
 /// one currency.
@@ -70,19 +70,34 @@ struct Whereabouts {
     marked_refunded: i64,
     in_escrow: i64,
     in_refunds: i64,
+    /// What banks took back for good.
+    charged_back: i64,
+    /// Released, and frozen again.
+    frozen: i64,
+    /// Earned and kept: what the freelancer was or will be paid, less what they owe for it.
     paid_out: i64,
     fees: i64,
 }
 
 impl Whereabouts {
     fn wrong(&self, status: &str, fee: i64) -> Option<String> {
-        let Self { captured, refunded, reserved, marked_refunded, in_escrow, in_refunds, paid_out, fees } =
-            self;
-        let sum = in_escrow + in_refunds + refunded + paid_out + fees;
+        let Self {
+            captured,
+            refunded,
+            reserved,
+            marked_refunded,
+            in_escrow,
+            in_refunds,
+            charged_back,
+            frozen,
+            paid_out,
+            fees,
+        } = self;
+        let sum = in_escrow + in_refunds + refunded + charged_back + frozen + paid_out + fees;
         if *captured != sum {
             return Some(format!(
                 "captured {captured}, but escrow {in_escrow} + reserved refunds {in_refunds} + refunded {refunded} + \
-                 released {paid_out} + fees {fees} = {sum}"
+                 charged back {charged_back} + frozen {frozen} + released {paid_out} + fees {fees} = {sum}"
             ));
         }
         if in_refunds != reserved {
@@ -102,7 +117,9 @@ impl Whereabouts {
             "completed" if *fees != fee => Some(format!("says a fee of {fee}, {fees} was kept")),
             "completed" => None,
             "cancelled" if fee != 0 => Some(format!("is cancelled and says a fee of {fee}")),
-            _ if paid_out + fees != 0 => Some(format!("is {status}, yet {paid_out} + {fees} was released")),
+            _ if *paid_out != 0 || *fees != 0 || *frozen != 0 => {
+                Some(format!("is {status}, yet {paid_out} + {fees} + {frozen} was released"))
+            }
             _ => None,
         }
     }
@@ -120,20 +137,23 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
             marked_refunded: row.next()?,
             in_escrow: row.next()?,
             in_refunds: row.next()?,
+            charged_back: row.next()?,
+            frozen: row.next()?,
             paid_out: row.next()?,
             fees: row.next()?,
         };
         Ok(money.wrong(&status, fee).map(|wrong| format!("order {order}: {wrong}")))
     })?;
     listed(tx, found)?;
+    earnings::agree(tx, found)?;
     let lines = "select l.account, l.currency, j.id, o.id, o.freelancer_id, o.currency
          from ledger_lines l join ledger_journals j on j.id = l.journal_id join orders o on o.id = j.order_id";
     found.search(tx, lines, params![], |row| {
         let (account, currency, journal): (String, String, Id<()>) = (row.next()?, row.next()?, row.next()?);
         let (order, seller, expected): (Id<()>, Id<()>, String) = (row.next()?, row.next()?, row.next()?);
         let own = match account.split_once(':') {
-            Some(("escrow" | "refunds", id)) => id == order.to_string(),
-            Some(("payable", id)) => id == seller.to_string(),
+            Some(("escrow" | "refunds" | "chargebacks", id)) => id == order.to_string(),
+            Some(("payable" | "payouts" | "owed", id)) => id == seller.to_string(),
             _ => true,
         };
         let wrong = !own || currency != expected;
@@ -155,7 +175,9 @@ fn listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
             or t.status <> r.status";
     let fees = "select o.id, o.status from orders o
          left join transactions t on t.cause_id = o.id and t.type = 'fee'
-         where coalesce(t.amount_minor, 0) <> case o.status when 'completed' then o.fee_minor else 0 end";
+         where coalesce(t.amount_minor, 0) <> case o.status when 'completed' then o.fee_minor
+             + (select coalesce(sum(b.amount_minor), 0) from transactions b
+                where b.order_id = o.id and b.type = 'fee_return' and b.status <> 'failed') else 0 end";
     for (what, sql) in [("payment", charges), ("refund", refunds), ("the fee of order", fees)] {
         found.search(tx, sql, params![], |row| {
             let (id, status): (Id<()>, String) = (row.next()?, row.next()?);
@@ -176,7 +198,11 @@ const WHEREABOUTS: &str = "
         (select cast(coalesce(sum(p.refunded_minor), 0) as bigint) from payments p where p.order_id = o.id),
         cast(coalesce(sum(case when l.account like 'escrow:%' then l.amount_minor end), 0) as bigint),
         cast(coalesce(sum(case when l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
-        cast(coalesce(sum(case when l.account like 'payable:%' and l.amount_minor > 0 then l.amount_minor end), 0) as bigint),
+        (select cast(coalesce(sum(p.charged_back_minor), 0) as bigint) from payments p where p.order_id = o.id),
+        cast(coalesce(sum(case when l.account like 'chargebacks:%' then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'payable:%' or l.account like 'payouts:%' or l.account like 'owed:%'
+            or (l.account = 'provider' and j.kind in ('payout_sent', 'payout_returned')) then l.amount_minor end), 0)
+            as bigint),
         cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
     from orders o
     left join ledger_journals j on j.order_id = o.id

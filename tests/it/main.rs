@@ -6,6 +6,7 @@ mod support;
 
 mod authz;
 mod bad_input;
+mod chargebacks;
 mod cli;
 mod demo;
 mod disputes;
@@ -21,6 +22,7 @@ mod orders;
 mod payments;
 mod profiles;
 mod races;
+mod refunds;
 mod reviews;
 mod schema;
 mod search;
