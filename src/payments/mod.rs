@@ -16,7 +16,7 @@ pub use commands::{
     refund_to_send, release_order, request_refund, set_off,
 };
 pub use model::{Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{find, money_due};
+pub use queries::{find, is_giving_back, money_due};
 pub use reactions::{ask, follow_order, send_refund};
 pub use routes::operations;
 

@@ -39,10 +39,26 @@ pub async fn lives_in(app: TestApp) -> TestApp {
     let disputed = app.order_at(Status::Disputed, &cast).await;
     let split = json!({ "status": "completed", "refund_amount": "10.00" });
     app.put(&order_path(&disputed), &cast.admin, split).await.expect(200);
+    gives_back(&app, &cast).await;
     let message = json!({ "user_id": cast.seller.id, "message": "Thank you!" });
     app.post("/notifications", &cast.buyer, message).await.expect(201);
     app.settle().await;
     app
+}
+
+/// A refund after the release, a chargeback that is open, one that was lost, and a debt that the next release paid a part of.
+async fn gives_back(app: &TestApp, cast: &Cast) {
+    let (order, payment) = app.completed(&cast.buyer, &cast.seller).await;
+    app.refund_after_release(&cast.seller, &payment, "10.00").await.expect(201);
+    app.settle().await;
+    app.owes(&order, 4990).await;
+    let small = app.pending_order_with(&cast.buyer, &cast.seller, json!({ "price": "5.00" })).await;
+    app.pay(&cast.buyer, &small, "pm_card_visa").await.expect(201);
+    app.ask(&small, &cast.buyer, "completed").await.expect(200);
+    let (_, payment) = app.paid(&cast.buyer, &cast.seller).await;
+    app.tell_of_chargeback("dp_lost", &payment, 4990, ChargebackStatus::Lost).await;
+    let (_, payment) = app.paid(&cast.buyer, &cast.seller).await;
+    app.tell_of_chargeback("dp_open", &payment, 4990, ChargebackStatus::Open).await;
 }
 
 #[tokio::test]

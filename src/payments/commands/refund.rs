@@ -13,7 +13,9 @@ use crate::money::Money;
 use crate::orders::{self, Order};
 use crate::params;
 
-use super::super::model::{MovementStatus, Payment, PaymentId, Refund, RefundId, RequestRefund, Status};
+use super::super::model::{
+    MovementStatus, Payment, PaymentId, Refund, RefundId, RequestRefund, Sources, Status,
+};
 use super::super::{
     ALREADY_RELEASED, ORDER_DISPUTED, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED, REFUND_SEND, cases,
     queries,
@@ -106,6 +108,25 @@ pub(super) fn reserve(
             .with("refundable_amount", left));
     }
     let taken = recovery::sources(tx, order, payment, amount.minor())?;
+    set_aside(tx, actor, payment, order, &Part { amount, taken, reason })
+}
+
+/// Money that goes back, where it is taken from, and why.
+pub(super) struct Part<'a> {
+    pub amount: Money,
+    pub taken: Sources,
+    pub reason: &'a str,
+}
+
+/// The same for money that is known to be where it is taken from.
+pub(super) fn set_aside(
+    tx: &Tx,
+    actor: &Actor,
+    payment: &Payment,
+    order: &Order,
+    part: &Part,
+) -> Result<Refund> {
+    let Part { amount, taken, reason } = *part;
     tx.execute(
         "update payments set refunded_minor = refunded_minor + $2, version = version + 1, updated_at = $3 where id = $1",
         params![payment.id, amount.minor(), tx.now()],
@@ -144,7 +165,9 @@ pub(super) fn reserve(
         ],
     )?;
     take(tx, payment, order, &refund)?;
-    orders::refunded(tx, order.id, left - amount.minor())?;
+    if payment.status == Status::Success {
+        orders::refunded(tx, order.id, payment.left() - amount.minor())?;
+    }
     list_refund(tx, payment, &refund, None)?;
     events::schedule(tx, REFUND_SEND, id, tx.now())?;
     tell(tx, actor, "refund_requested", payment, Some(&refund), Some(reason))?;
