@@ -15,7 +15,9 @@ use crate::id::Id;
 use crate::providers::{Provider, Sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{disputes, listings, notifications, orders, payments, profiles, reviews, test_clock, users};
+use crate::{
+    disputes, listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users,
+};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -134,13 +136,14 @@ fn wiring(config: &Config, node: Node) -> Wiring {
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
         .with(Subscribers(vec![payments::follow_order, disputes::follow_order, notifications::on_event]))
         .with(users::Hooks {
-            deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
+            deletion_blockers: vec![orders::blocking_deletion, payments::money_due, payouts::money_due],
             buying: vec![orders::needed_to_buy],
-            selling: vec![listings::needed_to_sell, orders::needed_to_sell],
+            selling: vec![listings::needed_to_sell, orders::needed_to_sell, payouts::needed_to_sell],
             deleted: vec![
                 profiles::erase,
                 listings::archive_all_of,
                 notifications::forget,
+                payouts::forget,
                 idempotency::forget_caller,
             ],
             suspended: vec![listings::seller_suspended],
@@ -150,6 +153,7 @@ fn wiring(config: &Config, node: Node) -> Wiring {
             release: payments::release_order,
             held: payments::held,
         })
+        .with(payouts::Terms { minimum: config.payout_minimum })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
 
@@ -165,7 +169,10 @@ fn handlers(config: &Config) -> Handlers {
                 .on(disputes::DEADLINE, Handler::Inside(disputes::look)),
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
-                .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund)),
+                .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
+                .on(payouts::PAYOUT_SEND, Handler::Outside(payouts::send))
+                .on(payouts::PAYOUT_SCHEDULE, Handler::Outside(payouts::start_by_schedule))
+                .on(payouts::PAYOUT_ACCOUNT, Handler::Outside(payouts::look_at_account)),
             Service::Users
             | Service::Profiles
             | Service::Services
@@ -227,7 +234,7 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
         Service::Orders => [orders::operations(), disputes::operations()].into_iter().flatten().collect(),
-        Service::Payments => payments::operations(),
+        Service::Payments => [payments::operations(), payouts::operations()].into_iter().flatten().collect(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),
     }

@@ -7,16 +7,17 @@ mod commands;
 mod model;
 mod queries;
 mod reactions;
+pub mod releases;
 mod routes;
 
 use crate::problems;
 
 pub use commands::{
-    Attempt, apply, apply_refund, attempt, begin, chargeback_told, held, ready_to_pay_out, refund_order,
-    refund_to_send, release_order, request_refund, set_off,
+    Attempt, Paying, apply, apply_refund, attempt, begin, chargeback_told, held, list_payout,
+    ready_to_pay_out, refund_order, refund_to_send, release_order, request_refund, set_off,
 };
-pub use model::{Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{find, is_giving_back, money_due};
+pub use model::{MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
+pub use queries::{captured, find, is_giving_back, money_due};
 pub use reactions::{ask, follow_order, send_refund};
 pub use routes::operations;
 

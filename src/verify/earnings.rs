@@ -1,4 +1,4 @@
-//! What freelancers earned, what was taken back of it, and what they owe: rows and ledger must say the same.
+//! What was taken back of what freelancers earned, and what they owe: rows and ledger must say the same.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::params;
 use super::Witnesses;
 
 /// Releases, debts, refunds, chargebacks and offsets agree with each other, with the ledger, and with what is listed.
-pub(super) fn agree(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+pub(super) fn add_up(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     balances(tx, found)?;
     for (what, sql) in DISAGREEMENTS {
         found.search(tx, sql, params![], |row| Ok(Some(format!("{what}: {}", row.next::<Id<()>>()?))))?;
@@ -18,13 +18,8 @@ pub(super) fn agree(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     Ok(())
 }
 
-/// What rows say that an account holds: what is not paid out, what is owed, what is frozen.
+/// What rows say that an account holds: what is owed, what is frozen.
 const BY_ROWS: &[(&str, &str)] = &[
-    (
-        "payable",
-        "select freelancer_id, currency, cast(sum(net_minor - taken_minor) as bigint) from releases
-         where payout_id is null group by freelancer_id, currency",
-    ),
     (
         "owed",
         "select freelancer_id, currency, cast(sum(paid_minor - amount_minor) as bigint) from debts
@@ -46,7 +41,7 @@ fn balances(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         })?;
     }
     let ledger = "select account, currency, cast(sum(amount_minor) as bigint) from ledger_lines
-         where account like 'payable:%' or account like 'owed:%' or account like 'chargebacks:%'
+         where account like 'owed:%' or account like 'chargebacks:%'
          group by account, currency";
     tx.each(ledger, params![], |row| {
         let (account, currency, minor): (String, String, i64) = (row.next()?, row.next()?, row.next()?);
@@ -55,9 +50,7 @@ fn balances(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     })?;
     for ((account, currency), (rows, ledger)) in sums {
         if rows != ledger
-            && !found.add(format!(
-                "{account} holds {ledger} {currency}, by its releases, debts or chargebacks {rows}"
-            ))
+            && !found.add(format!("{account} holds {ledger} {currency}, by its debts or chargebacks {rows}"))
         {
             break;
         }

@@ -5,6 +5,7 @@ mod disputes;
 mod earnings;
 mod history;
 mod money;
+mod payouts;
 mod people;
 mod ratings;
 mod storage;
@@ -44,6 +45,8 @@ pub const CHECKS: &[Check] = &[
     Check { invariant: "8 names are unique, sessions belong to active accounts", find: people::are_distinct },
     Check { invariant: "9 references, search and decimals agree", find: storage::agrees },
     Check { invariant: "10 what is disputed has one open dispute, and it ends", find: disputes::are_open },
+    Check { invariant: "11 payouts add up", find: payouts::add_up },
+    Check { invariant: "12 earnings and debts add up", find: earnings::add_up },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

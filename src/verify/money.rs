@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::params;
 
-use super::{Witnesses, earnings};
+use super::Witnesses;
 
 /// Every journal sums to zero, and so does the whole ledger in each currency. A journal belongs to one order, so it has
 /// one currency.
@@ -145,7 +145,6 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
         Ok(money.wrong(&status, fee).map(|wrong| format!("order {order}: {wrong}")))
     })?;
     listed(tx, found)?;
-    earnings::agree(tx, found)?;
     let lines = "select l.account, l.currency, j.id, o.id, o.freelancer_id, o.currency
          from ledger_lines l join ledger_journals j on j.id = l.journal_id join orders o on o.id = j.order_id";
     found.search(tx, lines, params![], |row| {

@@ -20,6 +20,7 @@ mod notifications;
 mod openapi;
 mod orders;
 mod payments;
+mod payouts;
 mod profiles;
 mod races;
 mod refunds;

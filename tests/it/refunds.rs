@@ -58,7 +58,7 @@ async fn what_was_paid_out_becomes_a_debt_that_the_next_releases_pay() {
     let app = TestApp::new().await;
     let (buyer, seller) = (app.buyer().await, app.seller().await);
     let (order, payment) = app.completed(&buyer, &seller).await;
-    assert!(app.pay_out(&seller, "USD").await);
+    assert!(app.pays_out(&seller, "USD").await);
     let refund = app.refund_after_release(&seller, &payment, "49.90").await.expect(201).json();
     assert_eq!((&refund["clawback_amount"], &refund["debt_amount"]), (&json!("44.91"), &json!("44.91")));
     app.settle().await;
@@ -74,12 +74,12 @@ async fn what_was_paid_out_becomes_a_debt_that_the_next_releases_pay() {
     assert_eq!(app.balance(&account("owed", &seller)).await, -1791);
     assert_eq!(app.balance(&account("payable", &seller)).await, 0);
     assert_eq!(app.movements(&seller, &next).await[2], row("offset", "success", "27.00"));
-    assert!(!app.pay_out(&seller, "USD").await, "while something is owed, nothing is paid");
+    assert!(!app.pays_out(&seller, "USD").await, "while something is owed, nothing is paid");
     let (last, _) = app.completed(&buyer, &seller).await;
     assert_eq!(app.balance(&account("owed", &seller)).await, 0);
     assert_eq!(app.balance(&account("payable", &seller)).await, 2700);
     assert_eq!(app.movements(&seller, &last).await[2], row("offset", "success", "17.91"));
-    assert!(app.pay_out(&seller, "USD").await);
+    assert!(app.pays_out(&seller, "USD").await);
     let told = app.told(&seller).await;
     assert_eq!(told.iter().filter(|kind| *kind == "debt_offset").count(), 2);
     app.audit().await;
@@ -91,10 +91,11 @@ async fn a_debt_is_set_off_against_what_is_not_paid_yet() {
     let app = TestApp::new().await;
     let (buyer, seller) = (app.buyer().await, app.seller().await);
     let (_, payment) = app.completed(&buyer, &seller).await;
-    assert!(app.pay_out(&seller, "USD").await);
+    assert!(app.pays_out(&seller, "USD").await);
     let (other, _) = app.completed(&buyer, &seller).await;
+    app.settle().await;
     app.refund_after_release(&seller, &payment, "20.00").await.expect(201);
-    assert!(!app.pay_out(&seller, "USD").await, "the refund is on its way");
+    assert!(!app.pays_out(&seller, "USD").await, "the refund is on its way");
     app.settle().await;
     assert_eq!(app.balance(&account("owed", &seller)).await, 0);
     assert_eq!(app.balance(&account("payable", &seller)).await, 2691);
@@ -117,7 +118,7 @@ async fn a_part_is_taken_from_what_is_left_and_the_rest_is_owed() {
     let (order, payment) = app.completed(&buyer, &seller).await;
     app.refund_after_release(&admin, &payment, "10.00").await.expect(201);
     app.settle().await;
-    assert!(app.pay_out(&seller, "USD").await);
+    assert!(app.pays_out(&seller, "USD").await);
     let (_, unpaid) = app.completed(&buyer, &seller).await;
     let before = (app.balance("fees").await, app.balance(&account("payable", &seller)).await);
     for (payment, from) in [(&payment, "a debt"), (&unpaid, "the release")] {
@@ -191,7 +192,8 @@ async fn goes_back_bit_by_bit(
     let mut left = price;
     for (percent, paid_out) in parts {
         if *paid_out {
-            app.pay_out(seller, currency).await;
+            app.pays_out(seller, currency).await;
+            app.settle().await;
         }
         let part = (left * percent / 100).clamp(1, left);
         app.refund_after_release(seller, &payment, &decimal(part, digits)).await.expect(201);
@@ -273,7 +275,7 @@ async fn a_refund_while_a_payout_takes_the_money_is_whole_either_way() {
         let (order, payment) = app.completed(&buyer, &seller).await;
         let paying = tokio::spawn({
             let (app, seller) = (Arc::clone(&app), seller.clone());
-            async move { app.pay_out(&seller, "USD").await }
+            async move { app.pays_out(&seller, "USD").await }
         });
         let refund = app.refund_after_release(&seller, &payment, "49.90").await.expect(201).json();
         let paid_out = paying.await.unwrap();
@@ -284,7 +286,7 @@ async fn a_refund_while_a_payout_takes_the_money_is_whole_either_way() {
         assert_eq!(app.order(&seller, &order).await["fee"], "0.00");
         // So that the next round begins with nothing owed.
         let (_, _) = app.completed(&buyer, &seller).await;
-        app.pay_out(&seller, "USD").await;
+        app.pays_out(&seller, "USD").await;
     }
     let owed: Value = json!(app.balance(&account("owed", &seller)).await);
     assert_eq!(owed, json!(0));

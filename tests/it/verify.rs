@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use guildhall::db::{Db, Wiring};
 use guildhall::orders::Status;
+use guildhall::providers::ChargebackStatus;
 use guildhall::verify;
 use serde_json::json;
 
-use crate::support::{TestApp, order_path};
+use crate::support::{Cast, TestApp, order_path};
 
 async fn lived_in() -> TestApp {
     lives_in(TestApp::new().await).await
@@ -39,26 +40,34 @@ pub async fn lives_in(app: TestApp) -> TestApp {
     let disputed = app.order_at(Status::Disputed, &cast).await;
     let split = json!({ "status": "completed", "refund_amount": "10.00" });
     app.put(&order_path(&disputed), &cast.admin, split).await.expect(200);
-    gives_back(&app, &cast).await;
     let message = json!({ "user_id": cast.seller.id, "message": "Thank you!" });
     app.post("/notifications", &cast.buyer, message).await.expect(201);
+    app.write(|tx| tx.execute("update releases set available_at = created_at", &[])).await;
+    app.post("/payouts/account", &cast.seller, None).await.expect(201);
+    app.put("/payouts/settings", &cast.seller, json!({ "schedule": "weekly" })).await.expect(200);
+    app.post("/payouts", &cast.seller, None).await.expect(201);
     app.settle().await;
+    gives_back(&app, &cast).await;
     app
 }
 
-/// A refund after the release, a chargeback that is open, one that was lost, and a debt that the next release paid a part of.
+/// A refund after the payout, whose debt the next releases pay, a chargeback that was lost, and two that are open.
 async fn gives_back(app: &TestApp, cast: &Cast) {
-    let (order, payment) = app.completed(&cast.buyer, &cast.seller).await;
+    let (_, payment) = app.completed(&cast.buyer, &cast.seller).await;
+    assert!(app.pays_out(&cast.seller, "USD").await);
+    app.settle().await;
     app.refund_after_release(&cast.seller, &payment, "10.00").await.expect(201);
     app.settle().await;
-    app.owes(&order, 4990).await;
-    let small = app.pending_order_with(&cast.buyer, &cast.seller, json!({ "price": "5.00" })).await;
-    app.pay(&cast.buyer, &small, "pm_card_visa").await.expect(201);
-    app.ask(&small, &cast.buyer, "completed").await.expect(200);
+    app.completed(&cast.buyer, &cast.seller).await;
+    let (_, unpaid) = app.completed(&cast.buyer, &cast.seller).await;
+    app.refund_after_release(&cast.seller, &unpaid, "10.00").await.expect(201);
+    app.settle().await;
+    app.tell_of_chargeback("dp_frozen", &unpaid, 3990, ChargebackStatus::Open).await;
     let (_, payment) = app.paid(&cast.buyer, &cast.seller).await;
     app.tell_of_chargeback("dp_lost", &payment, 4990, ChargebackStatus::Lost).await;
     let (_, payment) = app.paid(&cast.buyer, &cast.seller).await;
-    app.tell_of_chargeback("dp_open", &payment, 4990, ChargebackStatus::Open).await;
+    app.tell_of_chargeback("dp_held", &payment, 4990, ChargebackStatus::Open).await;
+    app.settle().await;
 }
 
 #[tokio::test]
@@ -77,11 +86,9 @@ const DAMAGES: &[(&str, &str)] = &[
     (
         "2",
         "insert into ledger_journals (id, at, order_id, kind, cause_id)
-             select {id}, {time}, id, 'payout', {id} from orders where status = 'completed' limit 1;
+             select {id}, {time}, id, 'adjustment', {id} from orders where status = 'completed' limit 1;
          insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             select {id}, 1, min(account), -100000000, 'USD' from ledger_lines where account like 'payable:%';
-         insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             values ({id}, 2, 'provider', 100000000, 'USD')",
+             values ({id}, 1, 'bribes', 100000000, 'USD'), ({id}, 2, 'losses', -100000000, 'USD')",
     ),
     (
         "3",
@@ -93,7 +100,7 @@ const DAMAGES: &[(&str, &str)] = &[
          insert into ledger_lines (journal_id, line, account, amount_minor, currency) values ({id}, 2, 'fees', 1, 'USD')",
     ),
     ("3", "update payments set refunded_minor = 1 where order_id in (select id from orders where status = 'active')"),
-    ("3", "update refunds set status = 'failed'"),
+    ("3", "update refunds set status = 'failed' where escrow_minor > 0"),
     ("3", "update orders set fee_minor = 1 where status = 'cancelled'"),
     ("3", "delete from transactions where type = 'charge'"),
     ("4", "update orders set amount_minor = amount_minor + 1 where status = 'active'"),
@@ -127,6 +134,20 @@ const DAMAGES: &[(&str, &str)] = &[
     ("10", "update dispute_offers set accepted_at = null"),
     ("10", "update disputes set refund_minor = refund_minor + 1 where status = 'settled'"),
     ("9", "insert into known_addresses (user_id, address_hash, seen_at) values ({id}, {bytes}, {time})"),
+    ("11", "update payouts set amount_minor = amount_minor + 1"),
+    ("11", "update payouts set status = 'failed' where status = 'paid'"),
+    ("11", "update releases set payout_id = null where payout_id is not null"),
+    ("11", "update transactions set status = 'pending' where type = 'payout'"),
+    ("11", "update payout_items set status = 'pending'"),
+    ("11", "delete from timers where kind = 'payout_schedule'"),
+    ("12", "update debts set paid_minor = 0"),
+    ("12", "update debts set amount_minor = amount_minor + 1, paid_minor = paid_minor + 1"),
+    ("12", "delete from offsets"),
+    ("12", "update refunds set payable_minor = payable_minor + 1, fees_minor = fees_minor - 1 where payable_minor > 0"),
+    ("12", "update chargebacks set frozen_minor = frozen_minor - 1 where frozen_minor > 0"),
+    ("12", "update chargebacks set escrow_minor = escrow_minor - 1 where status = 'lost'"),
+    ("12", "update transactions set status = 'failed' where type = 'clawback'"),
+    ("12", "delete from transactions where type = 'offset'"),
 ];
 
 #[tokio::test]
