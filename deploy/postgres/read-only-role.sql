@@ -37,7 +37,8 @@ grant select (id, username, username_folded, email, email_folded, email_verified
     on users to guildhall_reader;
 grant select on profiles, services, payments to guildhall_reader;
 grant select (id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, amount,
-              fee_rate_bp, fee_minor, delivery_days, status, pay_by, due_at, auto_complete_at, version,
+              fee_rate_bp, fee_minor, fee_fixed_minor, fee_rule_id, fee_basis, fee_category, service_fee_rate_bp,
+              service_fee_minor, delivery_days, status, pay_by, due_at, auto_complete_at, version,
               created_at, updated_at)
     on orders to guildhall_reader;
 grant select (id, service_id, order_id, reviewer_id, freelancer_id, rating, comment, hidden_at, created_at)
@@ -59,8 +60,8 @@ grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution
 -- Of payout accounts everything but the details that freelancers wrote down to be paid by hand.
 grant select (user_id, provider, reference, status, wanted, looked_at, version, created_at, updated_at)
     on payout_accounts to guildhall_reader;
-grant select on chargebacks, debts, freelancer_stats, ledger_journals, ledger_lines, offsets, payout_items, payout_settings,
-    payouts, rating_tallies, releases, service_tags, transactions
+grant select on chargebacks, debts, fee_rules, freelancer_stats, ledger_journals, ledger_lines, offsets, payout_items,
+    payout_settings, payouts, rating_tallies, releases, service_tags, transactions
     to guildhall_reader;
 
 commit;

@@ -202,7 +202,7 @@ impl Field for Percent {
         let (Node::Number(text) | Node::String(text)) = node else {
             return Err(Wrong::kind(&format!("{} such as 12.5", Self::expected()), node));
         };
-        Rate::from_percent(text).map(Self).ok_or_else(|| {
+        Rate::parse_percent(text).map(Self).ok_or_else(|| {
             let detail = format!("send {} such as 12.5", Self::expected());
             vec![Wrong::new("out_of_range", detail)]
         })

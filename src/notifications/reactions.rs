@@ -191,8 +191,8 @@ pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
     let amount = format!("{} {}", text("amount"), text("currency"));
     let message = sentence
         .replace("{who}", who)
-        .replace("{amount}", &amount)
         .replace("{status}", text("status"))
+        .replace("{amount}", &amount)
         .replace("{title}", text("title"));
     let mut data: Data = serde_json::from_value(event.body.clone())?;
     if !event.kind.starts_with("payout_") {

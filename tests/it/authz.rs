@@ -110,6 +110,13 @@ pub fn table() -> Vec<Row> {
         row("POST", "/orders/{id}/settlement", Disputed, "/orders/{order}/settlement", split(), [401, 201, 201, 403, 404]),
         row("POST", "/orders/{id}/settlement/accept", Disputed, "/orders/{order}/settlement/accept", split(), [401, 200, 409, 403, 404]),
         row("DELETE", "/orders/{id}/settlement", Disputed, "/orders/{order}/settlement", none(), [401, 404, 204, 403, 404]),
+        row("GET", "/admin/fees/rules", Offered, "/admin/fees/rules", none(), [401, 403, 403, 200, 403]),
+        row("POST", "/admin/fees/rules", Offered, "/admin/fees/rules", json!({ "scope": "default", "percent": "5" }), [401, 403, 403, 201, 403]),
+        row("GET", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", none(), [401, 403, 403, 200, 403]),
+        row("PUT", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", json!({ "percent": "5" }), [401, 403, 403, 200, 403]),
+        row("PATCH", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", json!({ "percent": "5" }), [401, 403, 403, 200, 403]),
+        row("DELETE", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", none(), [401, 403, 403, 204, 403]),
+        row("GET", "/admin/fees/explain", Ordered, "/admin/fees/explain?order={order}", none(), [401, 403, 403, 200, 403]),
 
         row("POST", "/payments", Ordered, "/payments", json!({ "order_id": "{order}", "payment_method": "pm_card_visa" }), [401, 201, 403, 403, 404]),
         row("GET", "/payments/{id}", Paid, "/payments/{payment}", none(), [401, 200, 200, 200, 404]),
@@ -178,6 +185,9 @@ impl World {
             .expect(201)
             .json();
         names.push(("{item}", text(&item["id"])));
+        let rule = json!({ "scope": "category", "category": "Signs", "percent": "7.5" });
+        let rule = app.post("/admin/fees/rules", &admin, rule).await.expect(201).json();
+        names.push(("{rule}", text(&rule["id"])));
         let mut offer = listing("A painted sign");
         let offered = app.post("/services", &seller, offer.clone()).await.expect(201).json();
         names.push(("{listing}", text(&offered["id"])));
@@ -307,6 +317,11 @@ async fn services() {
 #[tokio::test]
 async fn orders() {
     check("/orders").await;
+}
+
+#[tokio::test]
+async fn fees() {
+    check("/admin/fees").await;
 }
 
 #[tokio::test]

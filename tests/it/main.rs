@@ -12,6 +12,7 @@ mod demo;
 mod disputes;
 mod edge;
 mod embedded;
+mod fees;
 mod listings;
 mod money_docs;
 mod moving;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall::money::Rate;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -49,6 +50,24 @@ async fn a_refund_after_the_release_is_asked_for_in_so_many_words() {
     );
     let over = app.refund_after_release(&seller, &payment, "39.91").await;
     assert_eq!(over.problem(409, "refund_exceeds_captured").json()["refundable_amount"], "39.90");
+    app.audit().await;
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn the_service_fee_goes_back_pro_rata_too() {
+    let app = TestApp::with(|config| config.market.service_fee = Rate::from_basis_points(500).unwrap()).await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let order = app.pending_order_with(&buyer, &seller, json!({ "price": "100.00" })).await;
+    let payment = app.pay(&buyer, &order, "pm_card_visa").await.expect(201).json();
+    app.move_order(&buyer, &order, "completed").await.expect(200);
+    assert_eq!((app.balance("fees").await, app.balance(&account("payable", &seller)).await), (1500, 9000));
+    let refund = app.refund_after_release(&seller, &payment, "10.50").await.expect(201).json();
+    assert_eq!((&refund["clawback_amount"], &refund["fee_return_amount"]), (&json!("9.00"), &json!("1.50")));
+    app.settle().await;
+    assert_eq!(app.movements(&seller, &order).await[3], row("fee_return", "success", "1.00"));
+    app.charge_back(&payment, 9450, guildhall::providers::ChargebackStatus::Lost).await;
+    assert_eq!((app.balance("fees").await, app.balance(&account("payable", &seller)).await), (0, 0));
     app.audit().await;
     app.verify().await;
 }
@@ -132,7 +151,7 @@ async fn a_part_is_taken_from_what_is_left_and_the_rest_is_owed() {
     }
     assert_eq!(app.payment(&buyer, &payment).await["refunded_amount"], "10.00");
     assert_eq!(app.order(&seller, &order).await["fee"], "3.99");
-    assert_eq!(app.movements(&seller, &order).await[4], row("clawback", "failed", "13.50"));
+    assert_eq!(app.movements(&seller, &order).await[5], row("clawback", "failed", "13.50"));
     assert!(app.told(&seller).await.contains(&"clawback_returned".to_owned()));
     app.refund_after_release(&seller, &payment, "39.90").await.expect(201);
     app.audit().await;
@@ -287,6 +306,7 @@ async fn a_refund_while_a_payout_takes_the_money_is_whole_either_way() {
         // So that the next round begins with nothing owed.
         let (_, _) = app.completed(&buyer, &seller).await;
         app.pays_out(&seller, "USD").await;
+        app.settle().await;
     }
     let owed: Value = json!(app.balance(&account("owed", &seller)).await);
     assert_eq!(owed, json!(0));

@@ -103,6 +103,10 @@ const DAMAGES: &[(&str, &str)] = &[
     ("3", "update refunds set status = 'failed' where escrow_minor > 0"),
     ("3", "update orders set fee_minor = 1 where status = 'cancelled'"),
     ("3", "delete from transactions where type = 'charge'"),
+    ("3", "update orders set fee_rate_bp = 900 where status = 'active'"),
+    ("3", "update orders set fee_fixed_minor = 5000 where status = 'pending'"),
+    ("3", "update orders set service_fee_rate_bp = 100 where status = 'pending'"),
+    ("4", "update orders set service_fee_minor = 1, service_fee_rate_bp = 2 where status = 'active'"),
     ("4", "update orders set amount_minor = amount_minor + 1 where status = 'active'"),
     ("4", "update payments set buyer_id = freelancer_id where order_id in (select id from orders where status = 'disputed');
            update transactions set user_id = (select p.freelancer_id from payments p limit 1)
