@@ -53,15 +53,15 @@ grant select (id, order_id, opened_by, wanted_minor, status, answered_at, remind
 grant select (id, dispute_id, order_id, side, refund_minor, accepted_at, offered_at) on dispute_offers to guildhall_reader;
 grant select (id, dispute_id, order_id, author_id, created_at) on dispute_messages to guildhall_reader;
 grant select (id, payment_id, order_id, amount_minor, currency, status, provider_key, requested_by, transaction_id,
-              created_at, updated_at)
+              escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
     on refunds to guildhall_reader;
 grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution, resolved_by) on cases
     to guildhall_reader;
 -- Of payout accounts everything but the details that freelancers wrote down to be paid by hand.
 grant select (user_id, provider, reference, status, wanted, looked_at, version, created_at, updated_at)
     on payout_accounts to guildhall_reader;
-grant select on debts, fee_rules, freelancer_stats, ledger_journals, ledger_lines, payout_items, payout_settings, payouts,
-    rating_tallies, reconciliations, releases, service_tags, transactions
+grant select on chargebacks, debts, fee_rules, freelancer_stats, ledger_journals, ledger_lines, offsets, payout_items,
+    payout_settings, payouts, rating_tallies, reconciliations, releases, service_tags, transactions
     to guildhall_reader;
 
 commit;

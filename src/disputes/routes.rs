@@ -6,7 +6,7 @@ use crate::db::Tx;
 use crate::error::{FORBIDDEN, NOT_FOUND, Result};
 use crate::form::Nothing;
 use crate::http::{Access, Answer, Call, Operation, RateClass, delete, get, post};
-use crate::orders::{INVALID_TRANSITION, Order};
+use crate::orders::{CHARGEBACK_OPEN, INVALID_TRANSITION, Order};
 use crate::page::Page;
 
 use super::model::{
@@ -53,7 +53,7 @@ pub fn operations() -> Vec<Operation> {
             .access(Access::Signed, "administrators")
             .body::<DecideDispute>(json!({ "refund_percent": 40, "reason": "Two of five drawings were not delivered." }))
             .answers::<SeenDispute>(200, "The dispute, decided.")
-            .problems(&[&FORBIDDEN, &NOT_FOUND, &DISPUTE_CLOSED]),
+            .problems(&[&FORBIDDEN, &NOT_FOUND, &DISPUTE_CLOSED, &CHARGEBACK_OPEN]),
         post("/orders/{id}/settlement", offer)
             .named("offerSettlement", "Offer a split")
             .about("Replaces what you offered before. The other side accepts it, or offers something else.")
@@ -72,7 +72,7 @@ pub fn operations() -> Vec<Operation> {
             .access(Access::Signed, SIDES)
             .body::<AcceptSettlement>(json!({ "refund_amount": "15.00" }))
             .answers::<SeenDispute>(200, "The dispute, settled.")
-            .problems(&[&FORBIDDEN, &NOT_FOUND, &DISPUTE_CLOSED, &OFFER_CHANGED]),
+            .problems(&[&FORBIDDEN, &NOT_FOUND, &DISPUTE_CLOSED, &OFFER_CHANGED, &CHARGEBACK_OPEN]),
     ];
     operations.into_iter().map(|operation| operation.tagged("Orders")).collect()
 }

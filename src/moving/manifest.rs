@@ -81,11 +81,12 @@ tables! {
     payments by 1 {
         id Id, order_id Id, buyer_id Id, freelancer_id Id, amount_minor Integer, currency Text, status Text,
         payment_method Text, provider Text, provider_key Text, transaction_id Text, failure Text, confirmed Boolean,
-        refunded_minor Integer, version Integer, created_at Time, updated_at Time,
+        refunded_minor Integer, charged_back_minor Integer, version Integer, created_at Time, updated_at Time,
     }
     refunds by 1 {
         id Id, payment_id Id, order_id Id, amount_minor Integer, currency Text, status Text, reason Text,
-        provider_key Text, requested_by Id, transaction_id Text, created_at Time, updated_at Time,
+        provider_key Text, requested_by Id, transaction_id Text, escrow_minor Integer, fees_minor Integer,
+        payable_minor Integer, owed_minor Integer, created_at Time, updated_at Time,
     }
     transactions by 1 {
         id Id, user_id Id, type Text, status Text, amount_minor Integer, currency Text, order_id Id, payment_id Id,
@@ -109,6 +110,15 @@ tables! {
     debts by 1 {
         id Id, freelancer_id Id, order_id Id, cause_id Id, currency Text, amount_minor Integer, paid_minor Integer,
         created_at Time,
+    }
+    offsets by 1 {
+        id Id, debt_id Id, release_id Id, order_id Id, freelancer_id Id, currency Text, amount_minor Integer,
+        created_at Time,
+    }
+    chargebacks by 1 {
+        id Id, payment_id Id, order_id Id, reference Text, amount_minor Integer, currency Text, status Text, reason Text,
+        evidence_due Time, withdrawn Boolean, frozen_minor Integer, escrow_minor Integer, fees_minor Integer,
+        payable_minor Integer, owed_minor Integer, created_at Time, updated_at Time,
     }
     payout_accounts by 2 {
         user_id Id, provider Text, reference Text, status Text, wanted Json, details Text, looked_at Time,

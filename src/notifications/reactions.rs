@@ -44,8 +44,10 @@ enum To {
     Always(Party),
     /// The administrators whom the event names.
     Admins,
+    /// This one and the administrators whom the event names.
+    WithAdmins(Party),
 }
-use To::{Admins, Always, Others};
+use To::{Admins, Always, Others, WithAdmins};
 
 /// A kind of event, whom it concerns, what they read, and what they read when a deadline did it.
 /// `{who}` is the part of the one who did it, `{title}` the order's, `{amount}` the payout's.
@@ -74,7 +76,12 @@ static NOTICES: &[Notice] = &[
         "{who} cancelled the order: {title}",
         Some("The order is cancelled: {title}"),
     ),
-    Notice("order_disputed", BOTH, "{who} opened a dispute: {title}", None),
+    Notice(
+        "order_disputed",
+        BOTH,
+        "{who} opened a dispute: {title}",
+        Some("The order waits, for its payment is contested: {title}"),
+    ),
     Notice("dispute_message", BOTH, "{who} wrote about the dispute: {title}", None),
     Notice("settlement_offered", BOTH, "{who} offered a split to settle the dispute: {title}", None),
     Notice("settlement_withdrawn", BOTH, "{who} took the offer to settle the dispute back: {title}", None),
@@ -94,6 +101,37 @@ static NOTICES: &[Notice] = &[
     Notice("refund_requested", BOTH, "A refund is on its way to the buyer: {title}", None),
     Notice("refund_succeeded", Always(Buyer), "You have been refunded: {title}", None),
     Notice("refund_failed", Always(Buyer), "A refund to you failed and is being looked into: {title}", None),
+    Notice(
+        "clawback_returned",
+        Always(Freelancer),
+        "A refund failed, what it took of your earnings is yours again: {title}",
+        None,
+    ),
+    Notice("debt_offset", Always(Freelancer), "A part of your earnings went to what you owed: {title}", None),
+    Notice(
+        "chargeback_warned",
+        WithAdmins(Freelancer),
+        "The buyer's bank inquires about the payment: {title}",
+        None,
+    ),
+    Notice(
+        "chargeback_opened",
+        WithAdmins(Freelancer),
+        "The buyer's bank takes the payment back, its money is frozen: {title}",
+        None,
+    ),
+    Notice(
+        "chargeback_won",
+        WithAdmins(Freelancer),
+        "The bank decided against the buyer, the money stays: {title}",
+        None,
+    ),
+    Notice(
+        "chargeback_lost",
+        WithAdmins(Freelancer),
+        "The bank decided for the buyer, the payment is gone: {title}",
+        None,
+    ),
     Notice("payout_started", Others(&[Freelancer]), "A payout of {amount} is on its way to you", None),
     Notice("payout_paid", Always(Freelancer), "You have been paid {amount}", None),
     Notice(
@@ -118,14 +156,20 @@ pub fn recipients(kind: &str, body: &Value, actor_id: Option<UserId>) -> Vec<Use
     match notice(kind) {
         None => Vec::new(),
         Some(Notice(_, Always(party), ..)) => party.of(body).into_iter().collect(),
-        Some(Notice(_, Admins, ..)) => {
-            let named = body["admin_ids"].as_array().into_iter().flatten();
-            named.filter_map(Value::as_str).map(Id::from_wire).collect()
+        Some(Notice(_, Admins, ..)) => administrators(body).collect(),
+        Some(Notice(_, WithAdmins(party), ..)) => {
+            party.of(body).into_iter().chain(administrators(body)).collect()
         }
         Some(Notice(_, Others(parties), ..)) => {
             parties.iter().filter_map(|party| party.of(body)).filter(|user| Some(*user) != actor_id).collect()
         }
     }
+}
+
+/// Those whom an event names.
+fn administrators(body: &Value) -> impl Iterator<Item = UserId> {
+    let named = body["admin_ids"].as_array().into_iter().flatten();
+    named.filter_map(Value::as_str).map(Id::from_wire)
 }
 
 /// Tells everybody whom `event` concerns. A subscriber, so it holds when the event does.

@@ -311,14 +311,14 @@ pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
     }
 }
 
-/// A refund has taken money of an open order, or has failed and returned it: the fee is its share of what escrow holds
-/// now, in minor units. The fee of an order that is over is settled.
-pub fn refunded(tx: &Tx, id: OrderId, held: i64) -> Result<()> {
+/// Money of an order has gone back, or a refund has failed and returned it: the fee is its share of what is left of the
+/// order's money, held or kept, in minor units. A cancelled order has none.
+pub fn refunded(tx: &Tx, id: OrderId, left: i64) -> Result<()> {
     let order = find(tx, id)?.ok_or_else(|| Error::broken("a refund without its order"))?;
     tx.execute(
         "update orders set fee_minor = $2, version = version + 1, updated_at = $3
-         where id = $1 and fee_minor <> $2 and status not in ('completed', 'cancelled')",
-        params![id, order.shares_of(held).fee, tx.now()],
+         where id = $1 and fee_minor <> $2 and status <> 'cancelled'",
+        params![id, order.shares_of(left).fee, tx.now()],
     )?;
     Ok(())
 }

@@ -28,6 +28,7 @@ pub use shares::Shares;
 problems! {
     OWN_SERVICE = 409 "own_service" "The service is your own" "Nobody orders from themselves. Look for another with GET /services.";
     INVALID_TRANSITION = 409 "invalid_transition" "The order cannot take this step now" "`current` is where it stands, `allowed` are the statuses that you may ask for from there." with ["current", "allowed"];
+    CHARGEBACK_OPEN = 409 "chargeback_open" "The buyer's bank takes the money back" "The money of the order is frozen until the bank decides. If it decides for the house, the order goes on from where it stands; if not, the money is gone and nothing is left to move. Wait for it, GET /orders/{id}/timeline tells.";
     REQUIREMENTS_FROZEN = 409 "requirements_frozen" "The requirements can no longer be changed" "They are fixed once the order is paid, for the freelancer works by them; `current` is where the order stands. Agree on changes in messages, or ask for a revision of the delivery." with ["current"];
 }
 

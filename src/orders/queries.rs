@@ -138,13 +138,28 @@ fn select(sql: &mut Sql, mine: Option<(&str, UserId)>, filter: &Filter, after: O
 
 /// What the two do with their payment methods is between the buyer and the house.
 const BUYERS_OWN: [&str; 2] = ["payment_failed", "payment_requires_action"];
+/// What becomes of what they earned is between the freelancer and the house.
+const FREELANCERS_OWN: [&str; 6] = [
+    "chargeback_warned",
+    "chargeback_opened",
+    "chargeback_won",
+    "chargeback_lost",
+    "clawback_returned",
+    "debt_offset",
+];
 
 /// Everything that happened to an order and that `actor` may know, newest first; 404 where it does not concern them.
 pub fn timeline(tx: &Tx, actor: &Actor, id: OrderId, page: &PageRequest) -> Result<Page<Happening>> {
     let mut before: Option<EventId> = page.after("timeline")?;
     let order = seen(tx, actor, id)?;
-    let knows_all = order.side_of(actor) != Some(Side::Freelancer);
-    let may_know = |event: &Event| knows_all || !BUYERS_OWN.contains(&event.kind.as_str());
+    let side = order.side_of(actor);
+    let others: &[&str] = match side {
+        Some(Side::Freelancer) => &BUYERS_OWN,
+        Some(Side::Buyer) => &FREELANCERS_OWN,
+        _ => &[],
+    };
+    let knows_all = side != Some(Side::Freelancer);
+    let may_know = |event: &Event| !others.contains(&event.kind.as_str());
     let wanted = usize::try_from(page.rows()).unwrap_or(usize::MAX);
     let mut shown = Vec::new();
     while shown.len() < wanted {

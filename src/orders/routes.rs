@@ -14,7 +14,7 @@ use crate::page::Page;
 use super::model::{ChangeOrder, Happening, Order, PlaceOrder, SeenOrder, Side, Status};
 use super::queries::{self, Filter};
 use super::shares::Explanation;
-use super::{INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, commands};
+use super::{CHARGEBACK_OPEN, INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, commands};
 
 const CHANGE: &str = "Asks for the next status, or changes the requirements. The status that it has already changes nothing. \
     `transitions` lists what you may ask for now; a status that your side can never ask for is 403, one that is not \
@@ -53,7 +53,7 @@ pub fn operations() -> Vec<Operation> {
             .about("The same as asking for `cancelled`. What was paid goes back.")
             .access(Access::Signed, "its buyer, its freelancer, administrators")
             .answers::<SeenOrder>(200, "The cancelled order.")
-            .problems(&[&INVALID_TRANSITION])
+            .problems(&[&INVALID_TRANSITION, &CHARGEBACK_OPEN])
             .versioned(),
         get("/orders/{id}/timeline", timeline)
             .named("getOrderTimeline", "Read what happened to an order")
@@ -76,7 +76,7 @@ fn changing(operation: Operation) -> Operation {
         .access(Access::Signed, "its buyer, its freelancer, administrators, each their own steps")
         .body::<ChangeOrder>(json!({ "status": "delivered", "message": "Here it is." }))
         .answers::<SeenOrder>(200, "The order as it stands now.")
-        .problems(&[&INVALID_TRANSITION, &REQUIREMENTS_FROZEN])
+        .problems(&[&INVALID_TRANSITION, &REQUIREMENTS_FROZEN, &CHARGEBACK_OPEN])
         .versioned()
 }
 

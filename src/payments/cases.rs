@@ -48,6 +48,8 @@ words! {
         PayoutFailed = "payout_failed",
         /// The provider holds another sum than our books say, and no difference explains it.
         BalanceDiffers = "balance_differs",
+        /// A bank takes back more than is left of a payment: the house bears the rest.
+        ChargebackExceeds = "chargeback_exceeds",
     }
 }
 
@@ -62,5 +64,15 @@ pub fn open<S>(tx: &Tx, kind: Kind, subject: Id<S>, order: Option<OrderId>, deta
         tracing::error!(%kind, %subject, %detail, "a person has to look at this");
         metrics::counter!("cases_opened_total", "kind" => kind.as_str()).increment(1);
     }
+    Ok(())
+}
+
+/// Closes a case that has settled itself; does nothing where there is none or somebody closed it.
+pub fn settle<S>(tx: &Tx, kind: Kind, subject: Id<S>, resolution: &str) -> Result<()> {
+    tx.execute(
+        "update cases set resolved_at = $3, resolution = $4
+         where kind = $1 and subject_id = $2 and resolved_at is null",
+        params![kind, subject, tx.now(), resolution],
+    )?;
     Ok(())
 }

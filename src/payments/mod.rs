@@ -13,11 +13,11 @@ mod routes;
 use crate::problems;
 
 pub use commands::{
-    Attempt, Paying, apply, apply_refund, attempt, begin, held, list_payout, refund_order, refund_to_send,
-    release_order, request_refund,
+    Attempt, Paying, apply, apply_refund, attempt, begin, chargeback_told, held, list_payout,
+    ready_to_pay_out, refund_order, refund_to_send, release_order, request_refund, set_off,
 };
 pub use model::{MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{captured, find, given_back, money_due};
+pub use queries::{captured, find, given_back, is_giving_back, money_due};
 pub use reactions::{ask, follow_order, send_refund};
 pub use routes::operations;
 
@@ -34,7 +34,7 @@ problems! {
     ORDER_NOT_PAYABLE = 409 "order_not_payable" "The order does not wait for a payment" "Only a pending order can be paid; `current` is where it stands. Place another order." with ["current"];
     NOT_CONFIRMABLE = 409 "not_confirmable" "The payment does not wait for a confirmation" "Only a payment with status requires_action can be confirmed; `current` is where it stands." with ["current"];
     REFUND_EXCEEDS_CAPTURED = 409 "refund_exceeds_captured" "That much is not left to give back" "Refunds together never exceed what was captured; `refundable_amount` is what is left. Ask for no more." with ["refundable_amount"];
-    ALREADY_RELEASED = 409 "already_released" "The money was released" "The order is completed and its freelancer was paid: nothing is held that could be given back.";
+    ALREADY_RELEASED = 409 "already_released" "The money was released" "The order is completed and its money was released. Send `after_release: true` to give it back all the same: the freelancer's part comes out of what the order earned and is not paid out yet, the rest becomes a debt set off against the next releases, and the house gives its fees back pro rata.";
     ORDER_DISPUTED = 409 "order_disputed" "The order is disputed" "Its money is frozen until an administrator settles the dispute with PUT /orders/{id}.";
     PAYMENT_NOT_REFUNDABLE = 409 "payment_not_refundable" "The payment has nothing to give back" "Only a payment with status success can be given back; `current` is where it stands." with ["current"];
 }

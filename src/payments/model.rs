@@ -16,6 +16,7 @@ use crate::providers::{Charge, Outcome};
 
 pub type PaymentId = Id<Payment>;
 pub type RefundId = Id<Refund>;
+pub type ChargebackId = Id<Chargeback>;
 
 words! {
     /// Where a payment stands. From `pending`, its outcome is known or asked for; `success` and `failed` are final.
@@ -46,6 +47,8 @@ pub struct Payment {
     pub confirmed: bool,
     /// What was or is being given back.
     pub refunded: Money,
+    /// What the buyer's bank took back for good.
+    pub charged_back: Money,
     pub version: i64,
     pub created_at: Time,
 }
@@ -61,6 +64,8 @@ pub struct SeenPayment {
     pub status: Status,
     /// What was given back or is on its way.
     pub refunded_amount: Money,
+    /// What the buyer's bank took back for good.
+    pub charged_back_amount: Money,
     /// Not for the freelancer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
@@ -113,6 +118,11 @@ impl Payment {
         actor.is(self.buyer_id) || actor.is(self.freelancer_id) || actor.is_admin()
     }
 
+    /// What has gone back in no way, in minor units: held, or released and kept.
+    pub fn left(&self) -> i64 {
+        self.amount.minor() - self.refunded.minor() - self.charged_back.minor()
+    }
+
     /// As `actor` sees it.
     pub fn seen_by(&self, actor: &Actor) -> SeenPayment {
         SeenPayment {
@@ -122,6 +132,7 @@ impl Payment {
             currency: self.amount.currency(),
             status: self.status,
             refunded_amount: self.refunded,
+            charged_back_amount: self.charged_back,
             payment_method: (!actor.is(self.freelancer_id)).then(|| self.payment_method.clone()),
             provider: self.provider.clone(),
             transaction_id: self.transaction_id.clone(),
@@ -154,6 +165,36 @@ words! {
     }
 }
 
+/// Where money that goes back is taken from, in minor units: escrow as long as it is held there. Once it was released, the
+/// house gives its part of the fees, and the freelancer theirs: from what is not paid out yet, the rest as a debt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sources {
+    pub escrow: i64,
+    /// Service fee included.
+    pub fees: i64,
+    /// Released, and not paid out.
+    pub payable: i64,
+    /// A debt of the freelancer.
+    pub owed: i64,
+}
+
+impl Sources {
+    /// All of it.
+    pub fn sum(&self) -> i64 {
+        self.escrow + self.fees + self.payable + self.owed
+    }
+
+    /// What the freelancer gives.
+    pub fn freelancers(&self) -> i64 {
+        self.payable + self.owed
+    }
+
+    /// Whether the money was released before.
+    pub fn were_released(&self) -> bool {
+        self.fees + self.payable + self.owed > 0
+    }
+}
+
 /// Money of a payment on its way back.
 #[derive(Debug, Clone)]
 pub struct Refund {
@@ -164,6 +205,7 @@ pub struct Refund {
     pub status: MovementStatus,
     pub reason: String,
     pub provider_key: String,
+    pub taken: Sources,
     pub created_at: Time,
 }
 
@@ -177,11 +219,23 @@ pub struct SeenRefund {
     /// `pending` until the provider has given the money back.
     pub status: MovementStatus,
     pub reason: String,
+    /// After the release: the freelancer's part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clawback_amount: Option<Money>,
+    /// After the release: what of the freelancer's part was paid out, so that it is owed now and set off against the next
+    /// releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debt_amount: Option<Money>,
+    /// After the release: the house's part, which gives its fees back pro rata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_return_amount: Option<Money>,
     pub created_at: Time,
 }
 
 impl From<&Refund> for SeenRefund {
     fn from(refund: &Refund) -> Self {
+        let taken = &refund.taken;
+        let part = |minor: i64| taken.were_released().then(|| refund.amount.with_minor(minor));
         Self {
             id: refund.id,
             payment_id: refund.payment_id,
@@ -189,9 +243,58 @@ impl From<&Refund> for SeenRefund {
             currency: refund.amount.currency(),
             status: refund.status,
             reason: refund.reason.clone(),
+            clawback_amount: part(taken.freelancers()),
+            debt_amount: part(taken.owed),
+            fee_return_amount: part(taken.fees),
             created_at: refund.created_at,
         }
     }
+}
+
+/// What an order earned its freelancer.
+#[derive(Debug, Clone)]
+pub struct Release {
+    pub id: Id<Self>,
+    pub order_id: OrderId,
+    /// What is neither paid out, on its way there, taken back, frozen nor set off, in minor units.
+    pub unpaid: i64,
+}
+
+/// Money that a freelancer must give back.
+#[derive(Debug, Clone)]
+pub struct Debt {
+    pub id: Id<Self>,
+    /// The order whose money went back.
+    pub order_id: OrderId,
+    /// In minor units.
+    pub unpaid: i64,
+}
+
+words! {
+    /// How a chargeback stands here. It only moves forward, whatever order the provider tells it in.
+    pub enum ChargebackStage {
+        /// The bank inquires; no money is taken.
+        Warning = "warning",
+        /// The money is taken, what is left of it here is frozen, and the bank has not decided.
+        Open = "open",
+        Won = "won",
+        Lost = "lost",
+    }
+}
+
+/// Money of a payment that the buyer's bank takes back.
+#[derive(Debug, Clone)]
+pub struct Chargeback {
+    pub id: ChargebackId,
+    pub payment_id: PaymentId,
+    pub order_id: OrderId,
+    pub amount: Money,
+    pub stage: ChargebackStage,
+    /// The provider took the money; it may have given it back since.
+    pub withdrawn: bool,
+    /// What of the released money is frozen now, in minor units.
+    pub frozen: i64,
+    pub evidence_due: Option<Time>,
 }
 
 words! {
@@ -283,6 +386,10 @@ form! {
         amount: Option<Amount>,
         /// Why, for both parties to read.
         reason: Text<Reason>,
+        /// Give it back although the order is completed: the freelancer's part comes out of what the order earned and is
+        /// not paid out yet, the rest becomes a debt that is set off against the next releases; the house gives its fees
+        /// back pro rata.
+        after_release: Option<bool>,
     }
     server_sets { status: "by the provider's answer", currency: "from the payment", payment_id: "from the path" }
 }

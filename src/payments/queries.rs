@@ -5,16 +5,20 @@ use crate::db::{Row, Sql, Tx};
 use crate::error::{self, Error, Result};
 use crate::id::Id;
 use crate::ledger::{self, Account};
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::orders::{Order, OrderId};
 use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::users::Blocker;
 
-use super::model::{Filter, MovementKind, Payment, PaymentId, Refund, RefundId, Transaction};
+use super::model::{
+    Chargeback, Debt, Filter, MovementKind, Payment, PaymentId, Refund, RefundId, Release, Sources,
+    Transaction,
+};
 
 const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method, provider, \
-     provider_key, transaction_id, failure, confirmed, refunded_minor, version, created_at";
+     provider_key, transaction_id, failure, confirmed, refunded_minor, charged_back_minor, version, \
+     created_at";
 
 fn payment(row: &Row) -> Result<Payment> {
     let (id, order_id, buyer_id, freelancer_id) = (row.next()?, row.next()?, row.next()?, row.next()?);
@@ -33,6 +37,7 @@ fn payment(row: &Row) -> Result<Payment> {
         failure: row.next()?,
         confirmed: row.next()?,
         refunded: amount.with_minor(row.next()?),
+        charged_back: amount.with_minor(row.next()?),
         version: row.next()?,
         created_at: row.next()?,
     })
@@ -67,15 +72,17 @@ pub fn captured(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
     tx.first(&sql, params![order], payment)
 }
 
-/// What was given back of what was paid for an order, or is on its way back, in minor units.
+/// What was given back of what was paid for an order, is on its way back, or was taken back by the buyer's bank, in minor
+/// units.
 pub fn given_back(tx: &Tx, order: &Order) -> Result<Option<i64>> {
-    Ok(captured(tx, order.id)?.map(|payment| payment.refunded.minor()))
+    Ok(captured(tx, order.id)?.map(|payment| payment.amount.minor() - payment.left()))
 }
 
 /// The refund, if there is one.
 pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
     tx.first(
-        "select id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, created_at
+        "select id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, escrow_minor, fees_minor,
+             payable_minor, owed_minor, created_at
          from refunds where id = $1",
         params![id],
         |row| {
@@ -87,9 +94,89 @@ pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
                 status: row.next()?,
                 reason: row.next()?,
                 provider_key: row.next()?,
+                taken: Sources {
+                    escrow: row.next()?,
+                    fees: row.next()?,
+                    payable: row.next()?,
+                    owed: row.next()?,
+                },
                 created_at: row.next()?,
             })
         },
+    )
+}
+
+/// The payment that the provider knows by this id.
+pub fn charged(tx: &Tx, charge: &str) -> Result<Option<Payment>> {
+    tx.first(&format!("select {COLUMNS} from payments where transaction_id = $1"), params![charge], payment)
+}
+
+/// The chargeback that the provider knows by this id.
+pub fn chargeback(tx: &Tx, reference: &str) -> Result<Option<Chargeback>> {
+    tx.first(
+        "select id, payment_id, order_id, amount_minor, currency, status, withdrawn, frozen_minor, evidence_due
+         from chargebacks where reference = $1",
+        params![reference],
+        |row| {
+            Ok(Chargeback {
+                id: row.next()?,
+                payment_id: row.next()?,
+                order_id: row.next()?,
+                amount: Money::new(row.next()?, row.next()?),
+                stage: row.next()?,
+                withdrawn: row.next()?,
+                frozen: row.next()?,
+                evidence_due: row.next()?,
+            })
+        },
+    )
+}
+
+/// Whether a bank has taken money of an order and not decided: until then nothing of it moves.
+pub fn is_charged_back(tx: &Tx, order: OrderId) -> Result<bool> {
+    tx.exists("select 1 from chargebacks where order_id = $1 and status = 'open'", params![order])
+}
+
+const RELEASE: &str = "id, order_id, case when payout_id is null then net_minor - taken_minor else 0 end";
+
+fn release(row: &Row) -> Result<Release> {
+    Ok(Release { id: row.next()?, order_id: row.next()?, unpaid: row.next()? })
+}
+
+/// The release of an order, once it was released.
+pub fn release_of(tx: &Tx, order: OrderId) -> Result<Option<Release>> {
+    tx.first(&format!("select {RELEASE} from releases where order_id = $1"), params![order], release)
+}
+
+/// What can still be paid out to a freelancer, the oldest first.
+pub fn unpaid_releases(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Vec<Release>> {
+    let sql = format!(
+        "select {RELEASE} from releases
+         where freelancer_id = $1 and currency = $2 and payout_id is null and taken_minor < net_minor
+         order by available_at, id"
+    );
+    tx.all(&sql, params![freelancer, currency], release)
+}
+
+/// What a freelancer owes and can be set off, the oldest first. A debt for a refund that is still on its way is not among
+/// them: the provider may refuse it, and then nothing is owed.
+pub fn open_debts(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Vec<Debt>> {
+    tx.all(
+        "select id, order_id, amount_minor - paid_minor from debts d
+         where freelancer_id = $1 and currency = $2 and paid_minor < amount_minor
+             and not exists (select 1 from refunds r where r.id = d.cause_id and r.status = 'pending')
+         order by id",
+        params![freelancer, currency],
+        |row| Ok(Debt { id: row.next()?, order_id: row.next()?, unpaid: row.next()? }),
+    )
+}
+
+/// Whether a refund is on its way that took of what a freelancer earned: refused, it would come back to them.
+pub fn is_giving_back(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<bool> {
+    tx.exists(
+        "select 1 from refunds r join payments p on p.id = r.payment_id
+         where p.freelancer_id = $1 and r.currency = $2 and r.status = 'pending' and r.payable_minor + r.owed_minor > 0",
+        params![freelancer, currency],
     )
 }
 
@@ -168,6 +255,16 @@ pub fn money_due(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
             let hint = format!(
                 "a {kind} is under way: wait until GET /payments/{payment} and its order are settled"
             );
+            Ok(Blocker { kind: "payment", id: payment.to_string(), hint })
+        },
+    )?);
+    blockers.extend(tx.all(
+        "select c.payment_id from chargebacks c join payments p on p.id = c.payment_id
+         where p.freelancer_id = $1 and c.status = 'open' order by c.id limit 100",
+        params![user],
+        |row| {
+            let payment: PaymentId = row.next()?;
+            let hint = "its buyer's bank takes it back: wait until the bank decides".to_owned();
             Ok(Blocker { kind: "payment", id: payment.to_string(), hint })
         },
     )?);

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::form::{Form, Nothing};
 use crate::http::{Access, Answer, Begun, Call, Operation, Param, RateClass, get, post};
 use crate::id::Id;
+use crate::orders;
 use crate::page::Page;
 use crate::time::Time;
 
@@ -40,7 +41,7 @@ pub fn operations() -> Vec<Operation> {
             .problems(&[&PAYMENT_DECLINED, &AMOUNT_MISMATCH, &ALREADY_PAID, &PAYMENT_IN_PROGRESS, &ORDER_NOT_PAYABLE]),
         get("/payments/transactions", list)
             .named("listTransactions", "List movements of money")
-            .about("Every movement and every attempted charge, newest first: charges and refunds for the buyer, releases, fees and payouts for the freelancer.")
+            .about("Every movement and every attempted charge, newest first: charges and refunds for the buyer, releases, fees, payouts, and what was taken back or set off for the freelancer.")
             .access(Access::Signed, "anyone, their own; an administrator all")
             .query(filters())
             .paged()
@@ -59,12 +60,12 @@ pub fn operations() -> Vec<Operation> {
             .problems(&[&PAYMENT_DECLINED, &NOT_CONFIRMABLE, &ORDER_NOT_PAYABLE]),
         post("/payments/{id}/refunds", refund)
             .named("refundPayment", "Give money back")
-            .about("A full refund of an active or delivered order cancels it.")
+            .about("A full refund of an active or delivered order cancels it. Of a completed one with `after_release`: the freelancer's part comes out of what the order earned and is not paid out yet, the rest becomes a debt that is set off against the next releases, and the house gives its fees back pro rata.")
             .access(Access::Signed, "the order's freelancer, administrators")
             .rate(RateClass::Refund)
             .body::<RequestRefund>(json!({ "amount": "10.00", "reason": "One of the two drafts was not needed." }))
             .answers::<SeenRefund>(201, "The refund; the money is reserved and on its way.")
-            .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &ORDER_DISPUTED, &PAYMENT_NOT_REFUNDABLE]),
+            .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &ORDER_DISPUTED, &orders::CHARGEBACK_OPEN, &PAYMENT_NOT_REFUNDABLE]),
     ];
     operations.into_iter().map(|operation| operation.tagged("Payments")).collect()
 }

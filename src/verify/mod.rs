@@ -2,6 +2,7 @@
 //! code with the commands that write them, so that it can find their mistakes; it never mends what it finds.
 
 mod disputes;
+mod earnings;
 mod history;
 mod hourly;
 mod ledger;
@@ -60,6 +61,7 @@ pub const CHECKS: &[Check] = &[
         invariant: "14 orders are moved by those who may, in their time",
         find: orders::are_moved_rightly,
     },
+    Check { invariant: "15 earnings and debts add up", find: earnings::add_up },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

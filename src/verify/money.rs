@@ -72,6 +72,11 @@ struct Whereabouts {
     marked_refunded: i64,
     in_escrow: i64,
     in_refunds: i64,
+    /// What banks took back for good.
+    charged_back: i64,
+    /// Released, and frozen again.
+    frozen: i64,
+    /// Earned and kept: what the freelancer was or will be paid, less what they owe for it.
     paid_out: i64,
     fees: i64,
     /// Taken out of escrow by differences with the provider that an administrator had booked.
@@ -148,19 +153,25 @@ impl Whereabouts {
             marked_refunded,
             in_escrow,
             in_refunds,
+            charged_back,
+            frozen,
             paid_out,
             fees,
             adjusted,
             ..
         } = self;
-        // What was not given back; the whole while nothing was paid.
-        let left = if *captured == 0 { self.terms.total() } else { captured - refunded - reserved };
+        // What went back in no way; the whole while nothing was paid.
+        let left = match captured {
+            0 => self.terms.total(),
+            _ => captured - refunded - reserved - charged_back,
+        };
         let due = self.terms.due(left);
-        let sum = in_escrow + in_refunds + refunded + paid_out + fees + adjusted;
+        let sum = in_escrow + in_refunds + refunded + charged_back + frozen + paid_out + fees + adjusted;
         if *captured != sum {
             return Some(format!(
                 "captured {captured}, but escrow {in_escrow} + reserved refunds {in_refunds} + refunded {refunded} + \
-                 released {paid_out} + fees {fees} + adjusted {adjusted} = {sum}"
+                 charged back {charged_back} + frozen {frozen} + released {paid_out} + fees {fees} + \
+                 adjusted {adjusted} = {sum}"
             ));
         }
         if in_refunds != reserved {
@@ -186,7 +197,9 @@ impl Whereabouts {
             )),
             "completed" => None,
             "cancelled" if fee != 0 => Some(format!("is cancelled and says a fee of {fee}")),
-            _ if paid_out + fees != 0 => Some(format!("is {status}, yet {paid_out} + {fees} was released")),
+            _ if *paid_out != 0 || *fees != 0 || *frozen != 0 => {
+                Some(format!("is {status}, yet {paid_out} + {fees} + {frozen} was released"))
+            }
             _ => None,
         }
     }
@@ -213,6 +226,8 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
             marked_refunded: row.next()?,
             in_escrow: row.next()?,
             in_refunds: row.next()?,
+            charged_back: row.next()?,
+            frozen: row.next()?,
             paid_out: row.next()?,
             fees: row.next()?,
             adjusted: row.next()?,
@@ -227,8 +242,8 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
         let (account, currency, journal): (String, String, Id<()>) = (row.next()?, row.next()?, row.next()?);
         let (order, seller, expected): (Id<()>, Id<()>, String) = (row.next()?, row.next()?, row.next()?);
         let own = match account.split_once(':') {
-            Some(("escrow" | "refunds", id)) => id == order.to_string(),
-            Some(("payable" | "payouts", id)) => id == seller.to_string(),
+            Some(("escrow" | "refunds" | "chargebacks", id)) => id == order.to_string(),
+            Some(("payable" | "payouts" | "owed", id)) => id == seller.to_string(),
             _ => true,
         };
         let wrong = !own || currency != expected;
@@ -250,7 +265,9 @@ fn listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
             or t.status <> r.status";
     let fees = "select o.id, o.status from orders o
          left join transactions t on t.cause_id = o.id and t.type = 'fee'
-         where coalesce(t.amount_minor, 0) <> case o.status when 'completed' then o.fee_minor else 0 end";
+         where coalesce(t.amount_minor, 0) <> case o.status when 'completed' then o.fee_minor
+             + (select coalesce(sum(b.amount_minor), 0) from transactions b
+                where b.order_id = o.id and b.type = 'fee_return' and b.status <> 'failed') else 0 end";
     for (what, sql) in [("payment", charges), ("refund", refunds), ("the fee of order", fees)] {
         found.search(tx, sql, params![], |row| {
             let (id, status): (Id<()>, String) = (row.next()?, row.next()?);
@@ -272,8 +289,11 @@ const WHEREABOUTS: &str = "
         (select cast(coalesce(sum(p.refunded_minor), 0) as bigint) from payments p where p.order_id = o.id),
         cast(coalesce(sum(case when l.account like 'escrow:%' then l.amount_minor end), 0) as bigint),
         cast(coalesce(sum(case when l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
-        cast(coalesce(sum(case when l.account like 'payable:%' and j.kind not in ('payout', 'payout_returned')
-            then l.amount_minor end), 0) as bigint),
+        (select cast(coalesce(sum(p.charged_back_minor), 0) as bigint) from payments p where p.order_id = o.id),
+        cast(coalesce(sum(case when l.account like 'chargebacks:%' then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'payable:%' or l.account like 'payouts:%' or l.account like 'owed:%'
+            or (l.account = 'provider' and j.kind in ('payout_sent', 'payout_returned')) then l.amount_minor end), 0)
+            as bigint),
         cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint),
         cast(coalesce(sum(case when l.account like 'escrow:%' and j.kind = 'adjustment' then -l.amount_minor end), 0) as bigint)
     from orders o

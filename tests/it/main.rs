@@ -6,6 +6,7 @@ mod support;
 
 mod authz;
 mod bad_input;
+mod chargebacks;
 mod cli;
 mod demo;
 mod disputes;
@@ -24,6 +25,7 @@ mod payouts;
 mod profiles;
 mod races;
 mod reconciliation;
+mod refunds;
 mod reviews;
 mod schema;
 mod search;

@@ -76,7 +76,7 @@ async fn each_kind_of_event_reaches_whom_it_concerns_once() {
     let by_buyer = as_actor(&buyer, Role::Buyer);
     let by_seller = as_actor(&seller, Role::Freelancer);
     let by_admin = as_actor(&admin, Role::Admin);
-    let cases: [(&'static str, Actor, usize, usize); 29] = [
+    let cases: [(&'static str, Actor, usize, usize); 35] = [
         ("order_completed", by_buyer, 0, 1),
         ("order_completed", by_admin, 1, 1),
         ("order_completed", Actor::System, 1, 1),
@@ -103,6 +103,12 @@ async fn each_kind_of_event_reaches_whom_it_concerns_once() {
         ("refund_requested", by_admin, 1, 1),
         ("refund_succeeded", Actor::System, 1, 0),
         ("refund_failed", Actor::System, 1, 0),
+        ("clawback_returned", Actor::System, 0, 1),
+        ("debt_offset", Actor::System, 0, 1),
+        ("chargeback_warned", Actor::System, 0, 1),
+        ("chargeback_opened", Actor::System, 0, 1),
+        ("chargeback_won", Actor::System, 0, 1),
+        ("chargeback_lost", Actor::System, 0, 1),
         ("review_submitted", by_buyer, 0, 1),
         ("review_hidden", by_admin, 1, 0),
         ("account_registered", Actor::System, 0, 0),

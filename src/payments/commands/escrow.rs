@@ -9,7 +9,7 @@ use crate::params;
 
 use super::super::model::{MovementKind, MovementStatus};
 use super::super::queries;
-use super::{Movement, list};
+use super::{Movement, chargeback, debt, list};
 
 /// What escrow holds of an order, in minor units.
 pub fn held(tx: &Tx, order: &Order) -> Result<i64> {
@@ -19,6 +19,7 @@ pub fn held(tx: &Tx, order: &Order) -> Result<i64> {
 /// Pays what escrow holds to the freelancer, less the fees that the order was placed with; how much the fee of the amount
 /// was, in minor units.
 pub fn release_order(tx: &Tx, order: &Order) -> Result<i64> {
+    chargeback::require_none(tx, order.id)?;
     let whole = order.amount.with_minor(held(tx, order)?);
     if whole.minor() == 0 {
         return Ok(0);
@@ -60,6 +61,7 @@ pub fn release_order(tx: &Tx, order: &Order) -> Result<i64> {
         },
     )?;
     earn(tx, order, &shares)?;
+    debt::set_off(tx, order.freelancer_id, whole.currency())?;
     Ok(shares.fee)
 }
 

@@ -1,10 +1,13 @@
-//! What changes payments: charges with their outcomes, refunds with theirs, the release.
+//! What changes payments: charges with their outcomes, refunds with theirs, the release, and what a bank takes back.
 
 mod charge;
+mod chargeback;
+mod debt;
 mod escrow;
+mod recovery;
 mod refund;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::actor::{Actor, UserId};
 use crate::db::Tx;
@@ -15,10 +18,12 @@ use crate::orders::{self, Order, OrderId};
 use crate::{id::Id, params};
 
 pub use charge::{Attempt, apply, attempt, begin, begin_confirmation, declined, no_answer, void_unconfirmed};
+pub use chargeback::chargeback_told;
+pub use debt::{ready_to_pay_out, set_off};
 pub use escrow::{held, release_order};
 pub use refund::{apply_refund, refund_order, refund_to_send, request_refund};
 
-use super::model::{MovementKind, MovementStatus, Payment, Refund};
+use super::model::{MovementKind, MovementStatus, Payment, Refund, Sources};
 use super::queries;
 
 /// The order of a payment; its row refers to it.
@@ -132,13 +137,42 @@ fn tell(
     refund: Option<&Refund>,
     message: Option<&str>,
 ) -> Result<()> {
+    let mut more = Vec::new();
+    if let Some(refund) = refund {
+        more.push(("refund_id", json!(refund.id)));
+        more.push(("refund_amount", json!(refund.amount)));
+        if refund.taken.were_released() {
+            more.extend(shared(&refund.taken, refund.amount));
+        }
+    }
+    tell_more(tx, actor, kind, payment, message, more)
+}
+
+/// The same with other members.
+fn tell_more(
+    tx: &Tx,
+    actor: &Actor,
+    kind: &'static str,
+    payment: &Payment,
+    message: Option<&str>,
+    more: Vec<(&'static str, Value)>,
+) -> Result<()> {
     let order = order_of(tx, payment)?;
     let mut body = orders::told(&order, message);
     body["payment_id"] = json!(payment.id);
     body["payment_amount"] = json!(payment.amount);
-    if let Some(refund) = refund {
-        body["refund_id"] = json!(refund.id);
-        body["refund_amount"] = json!(refund.amount);
+    for (member, value) in more {
+        body[member] = value;
     }
     events::append(tx, actor, kind, order.id, body).map(drop)
+}
+
+/// Whose money that was released goes back, for an event.
+fn shared(taken: &Sources, whole: Money) -> [(&'static str, Value); 3] {
+    let part = |minor: i64| json!(whole.with_minor(minor));
+    [
+        ("clawback_amount", part(taken.freelancers())),
+        ("debt_amount", part(taken.owed)),
+        ("fee_return_amount", part(taken.fees)),
+    ]
 }

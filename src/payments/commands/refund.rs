@@ -1,22 +1,26 @@
 //! Refunds: the money is reserved in the transaction that decides it, sent by a timer, and booked by what the provider
 //! says.
 
+use serde_json::json;
+
 use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::{self, Error, FORBIDDEN, Result};
 use crate::events;
 use crate::form::Unchecked;
-use crate::id::Id;
 use crate::ledger::{self, Account, Journal};
 use crate::money::Money;
 use crate::orders::{self, Order};
 use crate::params;
 
-use super::super::model::{MovementStatus, Payment, PaymentId, Refund, RefundId, RequestRefund, Status};
-use super::super::{
-    ALREADY_RELEASED, ORDER_DISPUTED, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED, REFUND_SEND, queries,
+use super::super::model::{
+    MovementStatus, Payment, PaymentId, Refund, RefundId, RequestRefund, Sources, Status,
 };
-use super::{held, list_refund, order_of, tell};
+use super::super::{
+    ALREADY_RELEASED, ORDER_DISPUTED, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED, REFUND_SEND, cases,
+    queries,
+};
+use super::{chargeback, debt, held, list_refund, order_of, recovery, tell, tell_more};
 use crate::providers::{RefundOutcome, RefundRequest};
 
 /// Gives money back on the word of the freelancer or an administrator.
@@ -37,8 +41,8 @@ pub fn request_refund(
     let asked = input.amount.map(|amount| amount.of(payment.amount.currency(), "amount")).transpose();
     let asked = asked.map_err(|wrong| Error::Invalid(vec![wrong]))?;
     let order = order_of(tx, &payment)?;
-    require_refundable(&payment, &order)?;
-    let left = held(tx, &order)?;
+    require_refundable(tx, &payment, &order, input.after_release == Some(true))?;
+    let left = payment.left();
     let amount = asked.unwrap_or(payment.amount.with_minor(left));
     let refund = reserve(tx, actor, &payment, &order, amount, input.reason.as_str())?;
     if amount.minor() == left && matches!(order.status, orders::Status::Active | orders::Status::Delivered) {
@@ -48,7 +52,7 @@ pub fn request_refund(
     Ok(refund)
 }
 
-fn require_refundable(payment: &Payment, order: &Order) -> Result<()> {
+fn require_refundable(tx: &Tx, payment: &Payment, order: &Order, after_release: bool) -> Result<()> {
     if payment.status != Status::Success {
         return Err(PAYMENT_NOT_REFUNDABLE
             .error(format!(
@@ -57,9 +61,12 @@ fn require_refundable(payment: &Payment, order: &Order) -> Result<()> {
             ))
             .with("current", payment.status));
     }
+    chargeback::require_none(tx, order.id)?;
     match order.status {
-        orders::Status::Completed => Err(ALREADY_RELEASED.error(
-            "the order is completed and its money was released to the freelancer: settle it between you",
+        orders::Status::Completed if !after_release => Err(ALREADY_RELEASED.error(
+            "the order is completed and its money was released: send `after_release: true` to give it back all the \
+             same, from what the freelancer earned with it and is not paid out yet; the rest becomes a debt that is set \
+             off against the next releases, and the house gives its fees back pro rata",
         )),
         orders::Status::Disputed => Err(ORDER_DISPUTED.error(
             "the order is disputed and its money is frozen: an administrator decides with PUT /orders/{id}",
@@ -70,6 +77,7 @@ fn require_refundable(payment: &Payment, order: &Order) -> Result<()> {
 
 /// Gives back what an order's buyer paid: that many minor units, or all that escrow holds. Nothing when nothing is held.
 pub fn refund_order(tx: &Tx, actor: &Actor, order: &Order, minor: Option<i64>, reason: &str) -> Result<()> {
+    chargeback::require_none(tx, order.id)?;
     let amount = match minor {
         Some(minor) => minor,
         None => held(tx, order)?,
@@ -83,7 +91,7 @@ pub fn refund_order(tx: &Tx, actor: &Actor, order: &Order, minor: Option<i64>, r
     }
 }
 
-/// Takes the money out of escrow and lets it be sent.
+/// Takes the money from where it is and lets it be sent.
 pub(super) fn reserve(
     tx: &Tx,
     actor: &Actor,
@@ -92,13 +100,33 @@ pub(super) fn reserve(
     amount: Money,
     reason: &str,
 ) -> Result<Refund> {
-    let left = held(tx, order)?;
+    let left = payment.left();
     if amount.minor() < 1 || amount.minor() > left {
         let left = payment.amount.with_minor(left);
         return Err(REFUND_EXCEEDS_CAPTURED
             .error(format!("{left} {} can still be given back: ask for no more", left.currency()))
             .with("refundable_amount", left));
     }
+    let taken = recovery::sources(tx, order, payment, amount.minor())?;
+    set_aside(tx, actor, payment, order, &Part { amount, taken, reason })
+}
+
+/// Money that goes back, where it is taken from, and why.
+pub(super) struct Part<'a> {
+    pub amount: Money,
+    pub taken: Sources,
+    pub reason: &'a str,
+}
+
+/// The same for money that is known to be where it is taken from.
+pub(super) fn set_aside(
+    tx: &Tx,
+    actor: &Actor,
+    payment: &Payment,
+    order: &Order,
+    part: &Part,
+) -> Result<Refund> {
+    let Part { amount, taken, reason } = *part;
     tx.execute(
         "update payments set refunded_minor = refunded_minor + $2, version = version + 1, updated_at = $3 where id = $1",
         params![payment.id, amount.minor(), tx.now()],
@@ -112,12 +140,13 @@ pub(super) fn reserve(
         status: MovementStatus::Pending,
         reason: reason.to_owned(),
         provider_key: format!("refund-{id}"),
+        taken,
         created_at: tx.now(),
     };
     tx.execute(
         "insert into refunds (id, payment_id, order_id, amount_minor, currency, status, reason, provider_key,
-             requested_by, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+             requested_by, escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
         params![
             id,
             payment.id,
@@ -128,16 +157,39 @@ pub(super) fn reserve(
             refund.reason,
             refund.provider_key,
             actor.id(),
+            taken.escrow,
+            taken.fees,
+            taken.payable,
+            taken.owed,
             tx.now()
         ],
     )?;
-    let (escrow, refunds) = accounts(&refund);
-    book(tx, &refund, "refund_reserved", escrow, refunds)?;
-    orders::refunded(tx, order.id, held(tx, order)?)?;
+    take(tx, payment, order, &refund)?;
+    if payment.status == Status::Success {
+        orders::refunded(tx, order.id, payment.left() - amount.minor())?;
+    }
     list_refund(tx, payment, &refund, None)?;
     events::schedule(tx, REFUND_SEND, id, tx.now())?;
     tell(tx, actor, "refund_requested", payment, Some(&refund), Some(reason))?;
     Ok(refund)
+}
+
+/// Reserves what the refund's sources give.
+fn take(tx: &Tx, payment: &Payment, order: &Order, refund: &Refund) -> Result<()> {
+    let taken = &refund.taken;
+    if taken.payable > 0 {
+        recovery::take(tx, order, taken.payable)?;
+    }
+    if taken.owed > 0 {
+        recovery::owe(tx, order, refund.id.cast(), taken.owed)?;
+    }
+    if taken.were_released() {
+        let shares = recovery::shares(order, payment.left(), refund.amount.minor());
+        recovery::list_taken(tx, payment, refund.id.cast(), &shares, refund.status)?;
+    }
+    let mut lines = recovery::lines(order, taken, -1);
+    lines.push((reserved(refund), refund.amount.minor()));
+    book(tx, refund, "refund_reserved", &lines)
 }
 
 /// What to ask the provider for; `None` once the refund is decided.
@@ -160,8 +212,9 @@ pub fn refund_to_send(tx: &Tx, id: RefundId) -> Result<Option<RefundRequest>> {
     }))
 }
 
-/// Books what the provider says of a refund, once. A refusal puts the money back into escrow while the order is open;
-/// afterwards it stays reserved, and `false` asks to try again.
+/// Books what the provider says of a refund, once. A refusal puts the money back where it came from; where it cannot be
+/// put back, for the order is over or the rest of its release is being paid out, it stays reserved, a person is asked to
+/// look, and `false` asks to try again.
 pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bool> {
     let Some(refund) = queries::refund(tx, id)?.filter(|refund| refund.status == MovementStatus::Pending)
     else {
@@ -175,35 +228,65 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
             Ok(true)
         }
         RefundOutcome::Failed { code, message, .. } => {
-            let open = !order_of(tx, &payment)?.status.is_final();
-            tracing::warn!(refund = %refund.id, code, message, open, "the provider refused a refund");
-            if open {
+            let returns = can_return(tx, &order_of(tx, &payment)?, &refund)?;
+            tracing::warn!(refund = %refund.id, code, message, returns, "the provider refused a refund");
+            if returns {
                 failed(tx, &payment, refund, message)?;
+            } else {
+                let said = json!({ "code": code, "message": message, "amount": refund.amount });
+                cases::open(tx, cases::Kind::RefundRefused, refund.id, Some(refund.order_id), &said)?;
             }
-            Ok(open)
+            Ok(returns)
         }
+    }
+}
+
+/// Whether the money still has where it came from.
+fn can_return(tx: &Tx, order: &Order, refund: &Refund) -> Result<bool> {
+    match refund.taken.payable {
+        0 => Ok(refund.taken.were_released() || !order.status.is_final()),
+        _ => recovery::is_open(tx, order),
     }
 }
 
 fn succeeded(tx: &Tx, payment: &Payment, refund: Refund, reference: &str) -> Result<()> {
     let refund = decide(tx, refund, MovementStatus::Success, Some(reference))?;
-    book(tx, &refund, "refund", accounts(&refund).1, Account::Provider)?;
+    let minor = refund.amount.minor();
+    book(tx, &refund, "refund", &[(reserved(&refund), -minor), (Account::Provider, minor)])?;
     list_refund(tx, payment, &refund, Some(reference))?;
-    tell(tx, &Actor::System, "refund_succeeded", payment, Some(&refund), Some(&refund.reason))
+    recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
+    cases::settle(tx, cases::Kind::RefundRefused, refund.id, "succeeded")?;
+    tell(tx, &Actor::System, "refund_succeeded", payment, Some(&refund), Some(&refund.reason))?;
+    debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
 }
 
 fn failed(tx: &Tx, payment: &Payment, refund: Refund, message: &str) -> Result<()> {
     let refund = decide(tx, refund, MovementStatus::Failed, None)?;
+    let (minor, taken) = (refund.amount.minor(), &refund.taken);
     tx.execute(
         "update payments set refunded_minor = refunded_minor - $2, version = version + 1, updated_at = $3 where id = $1",
-        params![payment.id, refund.amount.minor(), tx.now()],
+        params![payment.id, minor, tx.now()],
     )?;
-    let (escrow, refunds) = accounts(&refund);
-    book(tx, &refund, "refund_returned", refunds, escrow)?;
     let order = order_of(tx, payment)?;
-    orders::refunded(tx, order.id, held(tx, &order)?)?;
+    if taken.payable > 0 {
+        recovery::put_back(tx, &order, taken.payable)?;
+    }
+    if taken.owed > 0 {
+        recovery::owe_nothing(tx, refund.id.cast())?;
+    }
+    let mut lines = recovery::lines(&order, taken, 1);
+    lines.insert(0, (reserved(&refund), -minor));
+    book(tx, &refund, "refund_returned", &lines)?;
+    orders::refunded(tx, order.id, payment.left() + minor)?;
     list_refund(tx, payment, &refund, None)?;
-    tell(tx, &Actor::System, "refund_failed", payment, Some(&refund), Some(message))
+    recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
+    tell(tx, &Actor::System, "refund_failed", payment, Some(&refund), Some(message))?;
+    if !taken.were_released() {
+        return Ok(());
+    }
+    let more = vec![("refund_id", json!(refund.id)), ("refund_amount", json!(refund.amount))];
+    tell_more(tx, &Actor::System, "clawback_returned", payment, None, more)?;
+    debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
 }
 
 fn decide(tx: &Tx, refund: Refund, status: MovementStatus, reference: Option<&str>) -> Result<Refund> {
@@ -218,9 +301,7 @@ fn decide(tx: &Tx, refund: Refund, status: MovementStatus, reference: Option<&st
     }
 }
 
-/// Moves the refund's amount between two accounts.
-fn book(tx: &Tx, refund: &Refund, kind: &'static str, from: Account, to: Account) -> Result<()> {
-    let minor = refund.amount.minor();
+fn book(tx: &Tx, refund: &Refund, kind: &'static str, lines: &[(Account, i64)]) -> Result<()> {
     ledger::post(
         tx,
         &Journal {
@@ -228,15 +309,14 @@ fn book(tx: &Tx, refund: &Refund, kind: &'static str, from: Account, to: Account
             kind,
             cause_id: refund.id.cast(),
             currency: refund.amount.currency(),
-            lines: &[(from, -minor), (to, minor)],
+            lines,
         },
     )
 }
 
-/// Escrow, and what is reserved for refunds.
-fn accounts(refund: &Refund) -> (Account, Account) {
-    let order: Id<()> = refund.order_id.cast();
-    (Account::Escrow(order), Account::Refunds(order))
+/// What is on its way back to the buyer.
+fn reserved(refund: &Refund) -> Account {
+    Account::Refunds(refund.order_id.cast())
 }
 
 fn payment_of(tx: &Tx, refund: &Refund) -> Result<Payment> {

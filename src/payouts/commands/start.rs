@@ -124,15 +124,18 @@ fn require_account(tx: &Tx, freelancer: UserId, way: Way) -> Result<PayoutAccoun
         .with("account", status))
 }
 
+/// What is owed is set off first; nothing is paid while more of it is left, or while it may still come back.
 fn require_nothing_owed(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<()> {
-    let owed = ledger::balance(tx, &Account::Owed(freelancer.cast()), currency)?;
-    if owed == 0 {
+    if payments::ready_to_pay_out(tx, freelancer, currency)? {
         return Ok(());
     }
-    let owed = Money::new(-owed, currency);
-    Err(BALANCE_OWED
-        .error(format!("you owe {owed} {currency}: what your next orders earn settles it first"))
-        .with("owed", owed))
+    let owed = Money::new(-ledger::balance(tx, &Account::Owed(freelancer.cast()), currency)?, currency);
+    let detail = if payments::is_giving_back(tx, freelancer, currency)? {
+        "a refund that takes of what you earned is on its way: ask again when it has arrived".to_owned()
+    } else {
+        format!("you owe {owed} {currency}: what your next orders earn settles it first")
+    };
+    Err(BALANCE_OWED.error(detail).with("owed", owed))
 }
 
 fn require_enough(tx: &Tx, freelancer: UserId, currency: Currency, earned: &[Earned]) -> Result<()> {

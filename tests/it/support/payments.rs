@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use guildhall::app::Parts;
 use guildhall::db::Db;
+use guildhall::money::{Currency, Money};
 use guildhall::params;
+use guildhall::payments;
 use guildhall::providers::{
-    Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
-    TransferRequest, Unanswered,
+    Answering, Charge, ChargebackState, ChargebackStatus, Outcome, Provider, RefundOutcome, RefundRequest,
+    Sandbox, TransferOutcome, TransferRequest, Unanswered,
 };
 use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
@@ -69,6 +71,73 @@ impl TestApp {
             body["amount"] = json!(amount);
         }
         self.post(&format!("/payments/{}/refunds", text(&payment["id"])), by, body).await
+    }
+
+    /// The same for an order that is completed.
+    pub async fn refund_after_release(&self, by: &Person, payment: &Value, amount: &str) -> Reply {
+        let body = json!({ "reason": "agreed upon", "amount": amount, "after_release": true });
+        self.post(&format!("/payments/{}/refunds", text(&payment["id"])), by, body).await
+    }
+
+    /// A completed order and its payment.
+    pub async fn completed(&self, buyer: &Person, seller: &Person) -> (Value, Value) {
+        let (order, payment) = self.paid(buyer, seller).await;
+        (self.move_order(buyer, &order, "completed").await.expect(200).json(), payment)
+    }
+
+    /// Pays a freelancer everything at once; whether there was something and nothing stood against it.
+    pub async fn pays_out(&self, seller: &Person, currency: &str) -> bool {
+        self.write(|tx| tx.execute("update releases set available_at = created_at", &[])).await;
+        assert!(self.post("/payouts/account", seller, None).await.status < 300);
+        let reply = self.post("/payouts", seller, json!({ "currency": currency })).await;
+        assert!(reply.status == 201 || reply.status == 409, "{}", reply.status);
+        reply.status == 201
+    }
+
+    /// Tells that a bank takes a payment back, as the provider says it; whether there is such a payment.
+    pub async fn charge_back(&self, payment: &Value, minor: i64, status: ChargebackStatus) -> bool {
+        self.tell_of_chargeback("dp_1", payment, minor, status).await
+    }
+
+    /// The same with an id of its own.
+    pub async fn tell_of_chargeback(
+        &self,
+        reference: &str,
+        payment: &Value,
+        minor: i64,
+        status: ChargebackStatus,
+    ) -> bool {
+        let state = ChargebackState {
+            reference: reference.to_owned(),
+            charge: text(&payment["transaction_id"]).to_owned(),
+            amount: Money::new(minor, Currency::parse(text(&payment["currency"])).unwrap()),
+            status,
+            reason: "fraudulent".to_owned(),
+            evidence_due: None,
+        };
+        self.write(move |tx| payments::chargeback_told(tx, &state)).await
+    }
+
+    /// The open cases, by kind.
+    pub async fn cases(&self) -> Vec<String> {
+        self.write(|tx| {
+            tx.all("select kind from cases where resolved_at is null order by id", params![], |row| {
+                row.next()
+            })
+        })
+        .await
+    }
+
+    /// The movements of an order that concern somebody: type, status and amount, oldest first.
+    pub async fn movements(&self, of: &Person, order: &Value) -> Vec<(String, String, String)> {
+        let path = format!("/payments/transactions?limit=100&order_id={}", text(&order["id"]));
+        let rows = self.get(&path, of).await.expect(200).json();
+        let rows = rows["data"].as_array().unwrap().clone();
+        let field = |row: &Value, name: &str| text(&row[name]).to_owned();
+        rows.iter()
+            .rev()
+            .map(|row| (field(row, "type"), field(row, "status"), field(row, "amount")))
+            .collect()
     }
 
     /// The payment as it is now.
@@ -149,11 +218,11 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "the parts do not sum to the whole",
-        "select p.id from payments p where status = 'success' and amount_minor <> refunded_minor
+        "select p.id from payments p where status = 'success' and amount_minor <> refunded_minor + charged_back_minor
          + (select coalesce(sum(l.amount_minor), 0) from ledger_journals j join ledger_lines l on l.journal_id = j.id
-            where j.order_id = p.order_id and (l.account like 'escrow:%' or l.account like 'payable:%'
-                or l.account like 'payouts:%' or l.account = 'fees'
-                or (l.account = 'provider' and j.kind in ('payout_sent', 'payout_returned'))))",
+            where j.order_id = p.order_id and (l.account like 'escrow:%' or l.account like 'payable:%' or l.account = 'fees'
+                 or l.account like 'owed:%' or l.account like 'payouts:%' or l.account like 'chargebacks:%'
+                 or (l.account = 'provider' and j.kind in ('payout_sent', 'payout_returned'))))",
     ),
     (
         "a closed order holds money",
@@ -165,7 +234,7 @@ const RULES: &[(&str, &str)] = &[
     (
         "a cancelled order kept its buyer's money",
         "select o.id from orders o join payments p on p.order_id = o.id
-         where o.status = 'cancelled' and p.status = 'success' and p.refunded_minor <> p.amount_minor",
+         where o.status = 'cancelled' and p.status = 'success' and p.refunded_minor + p.charged_back_minor <> p.amount_minor",
     ),
     (
         "an order that was begun is not paid",
@@ -216,7 +285,8 @@ const AGREEMENT: &[(&str, &str)] = &[
          (select coalesce(sum(amount_minor), 0) from sandbox_charges where status = 'succeeded')
          - (select coalesce(sum(amount_minor), 0) from sandbox_refunds)
          - (select coalesce(sum(amount_minor), 0) from sandbox_transfers)
-         <> (select coalesce(-sum(amount_minor), 0) from ledger_lines where account = 'provider')",
+         <> (select coalesce(-sum(l.amount_minor), 0) from ledger_lines l join ledger_journals j on j.id = l.journal_id
+             where l.account = 'provider' and j.kind not like 'chargeback_%')",
     ),
 ];
 
