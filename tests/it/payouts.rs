@@ -190,5 +190,5 @@ fn payouts_are_served_with_payments() {
         ..Default::default()
     };
     let tagged = |operation: &&guildhall::http::Operation| operation.tag == "Payouts";
-    assert_eq!(app::served(&alone).iter().filter(tagged).count(), 13);
+    assert_eq!(app::served(&alone).iter().filter(tagged).count(), 14);
 }
