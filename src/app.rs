@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::config::{Config, Service};
+use crate::config::{Config, PaymentProvider, Service};
 use crate::db::{Db, Tx, Wiring};
 use crate::error::Result;
 use crate::events::{self, Handler, Handlers, Node, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits, idempotency};
 use crate::id::Id;
-use crate::providers::{Provider, Sandbox};
+use crate::providers::{Absent, Provider, Sandbox, Stripe, stripe};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{
-    listings, notifications, orders, payments, payouts, profiles, reconciliation, reviews, test_clock, users,
-    verify,
+    disputes, fees, listings, notifications, orders, payments, payouts, profiles, reconciliation, reviews,
+    test_clock, users, verify,
 };
 
 /// A running Guildhall; clones share it.
@@ -36,13 +36,13 @@ struct Inner {
     draining: AtomicBool,
 }
 
-/// How the payment provider is made, once the database is open.
+/// How the built-in payment provider is made, once the database is open.
 pub type MakeProvider = Box<dyn FnOnce(&Db) -> Arc<dyn Provider>>;
 
 /// What is not in the configuration: tests use cheaper passwords and other providers, one process records metrics once.
 pub struct Parts {
     pub password_cost: Cost,
-    /// The sandbox keeps its books in the database that it is given.
+    /// Who charges where the configuration chooses none outside. The sandbox keeps its books in the database that it is given.
     pub provider: MakeProvider,
     pub metrics: Option<PrometheusHandle>,
     /// The demo's begins in the past.
@@ -70,7 +70,10 @@ impl App {
         let services: Vec<&str> = config.services.iter().map(|service| service.as_str()).collect();
         let node = Node::new(config.listen, services.join(","));
         let db = Db::open(&place, parts.clock, wiring(&config, node.clone()))?;
-        let provider = (parts.provider)(&db);
+        let provider = match config.provider {
+            PaymentProvider::Sandbox => (parts.provider)(&db),
+            PaymentProvider::Stripe => stripe(&config),
+        };
         Ok(Self(Arc::new(Inner {
             node,
             db,
@@ -129,13 +132,24 @@ impl App {
     }
 }
 
+/// Stripe where payments are served and its key is there: other commands and other processes need none.
+fn stripe(config: &Config) -> Arc<dyn Provider> {
+    if !config.services.contains(&Service::Payments) {
+        return Arc::new(Absent::new("stripe", "payments are not served here".to_owned()));
+    }
+    match stripe::Settings::read(&config.stripe).and_then(Stripe::new) {
+        Ok(stripe) => Arc::new(stripe),
+        Err(why) => Arc::new(Absent::new("stripe", why)),
+    }
+}
+
 /// What commands find through their transaction: terms, hooks of lower services, subscribers of events.
 fn wiring(config: &Config, node: Node) -> Wiring {
     Wiring::default()
         .with(config.market.clone())
         .with(node)
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
-        .with(Subscribers(vec![payments::follow_order, notifications::on_event]))
+        .with(Subscribers(vec![payments::follow_order, disputes::follow_order, notifications::on_event]))
         .with(users::Hooks {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due, payouts::money_due],
             buying: vec![orders::needed_to_buy],
@@ -153,6 +167,7 @@ fn wiring(config: &Config, node: Node) -> Wiring {
             refund: payments::refund_order,
             release: payments::release_order,
             held: payments::held,
+            given_back: payments::given_back,
         })
         .with(payouts::Terms { minimum: config.payout_minimum })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
@@ -168,7 +183,8 @@ fn handlers(config: &Config) -> Handlers {
             Service::Orders => handlers
                 .on(orders::PAY_BY, Handler::Inside(orders::cancel_unpaid))
                 .on(orders::DUE, Handler::Inside(orders::tell_late))
-                .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered)),
+                .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
+                .on(disputes::DEADLINE, Handler::Inside(disputes::look)),
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
                 .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
@@ -248,7 +264,9 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Users => users::operations(),
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
-        Service::Orders => orders::operations(),
+        Service::Orders => {
+            [orders::operations(), disputes::operations(), fees::operations()].into_iter().flatten().collect()
+        }
         Service::Payments => [payments::operations(), payouts::operations(), reconciliation::operations()]
             .into_iter()
             .flatten()

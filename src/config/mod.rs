@@ -13,6 +13,7 @@ use url::Url;
 use crate::db::{Place, Server, ServerUrl};
 use crate::error::{Error, Result};
 use crate::money::{Currency, Rate, Threshold};
+use crate::secret::Secret;
 
 pub use keys::{KEYS, Key, Shape};
 pub use layers::{Given, Loaded, Mistakes, Origin, load};
@@ -49,6 +50,42 @@ pub struct Config {
     /// Nothing less is paid out to freelancers who say no other.
     pub payout_minimum: Threshold,
     pub market: Market,
+    pub provider: PaymentProvider,
+    pub stripe: Stripe,
+    /// Whether play money is meant although there is a key for real money.
+    pub allow_sandbox: bool,
+}
+
+crate::words! {
+    /// Who charges buyers and pays freelancers.
+    pub enum PaymentProvider {
+        /// Built in; its money is play money.
+        Sandbox = "sandbox",
+        Stripe = "stripe",
+    }
+}
+
+/// How Stripe is reached.
+#[derive(Debug, Clone)]
+pub struct Stripe {
+    pub secret_key: Option<Secret>,
+    pub secret_key_file: Option<PathBuf>,
+    /// What its webhooks are signed with.
+    pub webhook_secrets: Vec<Secret>,
+    pub webhook_secrets_file: Option<PathBuf>,
+    pub url: String,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            secret_key: None,
+            secret_key_file: None,
+            webhook_secrets: Vec::new(),
+            webhook_secrets_file: None,
+            url: "https://api.stripe.com".to_owned(),
+        }
+    }
 }
 
 crate::words! {
@@ -76,8 +113,10 @@ crate::words! {
 pub struct Market {
     /// The currency of a listing that names none.
     pub currency: Currency,
-    /// What the house keeps of a released amount.
+    /// What the house keeps of a released amount where no fee rule covers the order.
     pub fee: Rate,
+    /// What the buyer pays beside the amount.
+    pub service_fee: Rate,
     /// An order that is not paid within it is cancelled.
     pub pay_within: Duration,
     /// A delivery that is not answered within it is accepted.
@@ -86,6 +125,8 @@ pub struct Market {
     pub clearance: Duration,
     /// A buyer may cancel an order that is late by more than this.
     pub late_after: Duration,
+    /// A dispute that one side does not answer within it ends as the other side wishes.
+    pub dispute_within: Duration,
 }
 
 impl Default for Market {
@@ -94,10 +135,12 @@ impl Default for Market {
         Self {
             currency: Currency::parse("USD").expect("USD is in ISO 4217"),
             fee: Rate::from_basis_points(1_000).expect("ten per cent is no more than the whole"),
+            service_fee: Rate::NONE,
             pay_within: day,
             review_within: 3 * day,
             clearance: 7 * day,
             late_after: day,
+            dispute_within: 14 * day,
         }
     }
 }
@@ -187,6 +230,9 @@ impl Default for Config {
             payouts: PayoutsBy::Provider,
             payout_minimum: Threshold::default(),
             market: Market::default(),
+            provider: PaymentProvider::Sandbox,
+            stripe: Stripe::default(),
+            allow_sandbox: false,
         }
     }
 }
@@ -203,6 +249,12 @@ impl Config {
         let origin = |link: &str| Url::parse(link).ok().map(|url| url.origin().ascii_serialization());
         let Some(of_link) = origin(link) else { return false };
         origin(&self.public_url()).as_ref() == Some(&of_link) || self.cors_origins.contains(&of_link)
+    }
+
+    /// Play money while there is a key for real money: somebody forgot to choose.
+    pub fn forgets_stripe(&self) -> bool {
+        let has_key = self.stripe.secret_key.is_some() || self.stripe.secret_key_file.is_some();
+        self.provider == PaymentProvider::Sandbox && has_key && !self.allow_sandbox
     }
 
     /// Whether strangers can reach it.

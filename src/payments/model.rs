@@ -12,7 +12,7 @@ use crate::orders::{Order, OrderId};
 use crate::time::Time;
 use crate::words;
 
-use crate::providers::Charge;
+use crate::providers::{Charge, Outcome};
 
 pub type PaymentId = Id<Payment>;
 pub type RefundId = Id<Refund>;
@@ -55,6 +55,7 @@ pub struct Payment {
 pub struct SeenPayment {
     pub id: PaymentId,
     pub order_id: OrderId,
+    /// The order's `total`.
     pub amount: Money,
     pub currency: Currency,
     pub status: Status,
@@ -69,6 +70,41 @@ pub struct SeenPayment {
     /// Why it failed.
     pub failure: Option<String>,
     pub created_at: Time,
+}
+
+/// A payment that its buyer was just told to do something about.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct AcceptedPayment {
+    #[serde(flatten)]
+    pub payment: SeenPayment,
+    /// Only while the payment requires_action, where the provider needs the buyer's browser, and only in the first answer:
+    /// it is not kept, and a repeated Idempotency-Key does not bring it back. POST /payments/{id}/confirm does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_action: Option<NextAction>,
+}
+
+/// How the buyer goes on.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct NextAction {
+    /// What the provider's script in the browser takes; for this buyer alone.
+    pub client_secret: Option<String>,
+    /// A page to send the buyer to.
+    pub url: Option<String>,
+}
+
+impl NextAction {
+    /// `None` where the provider wants nothing but a confirmation.
+    pub fn of(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::RequiresAction { client_secret, url, .. }
+                if client_secret.is_some() || url.is_some() =>
+            {
+                let client_secret = client_secret.as_ref().map(|secret| secret.reveal().to_owned());
+                Some(Self { client_secret, url: url.clone() })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Payment {
@@ -221,14 +257,14 @@ impl TextLimits for Reason {
 }
 
 form! {
-    /// Pays an order. Amount and currency are the order's; those that are sent must be equal.
+    /// Pays an order. The amount is the order's `total`, the currency its own; those that are sent must be equal.
     pub struct Pay {
         /// The order to pay.
         order_id: IdRef<Order>,
         /// A payment method of the provider. The sandbox takes `pm_card_visa`, `pm_card_visa_chargeDeclined`,
         /// `pm_card_visa_chargeDeclinedInsufficientFunds`, `pm_card_authenticationRequired` and `pm_sandbox_pending`.
         payment_method: Text<MethodName>,
-        /// The order's amount, to be sure.
+        /// The order's `total`, to be sure.
         amount: Option<Amount>,
         /// The order's currency, to be sure.
         currency: Option<Currency>,

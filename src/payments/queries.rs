@@ -6,7 +6,7 @@ use crate::error::{self, Error, Result};
 use crate::id::Id;
 use crate::ledger::{self, Account};
 use crate::money::Money;
-use crate::orders::OrderId;
+use crate::orders::{Order, OrderId};
 use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::users::Blocker;
@@ -65,6 +65,11 @@ pub fn live(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
 pub fn captured(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
     let sql = format!("select {COLUMNS} from payments where order_id = $1 and status = 'success'");
     tx.first(&sql, params![order], payment)
+}
+
+/// What was given back of what was paid for an order, or is on its way back, in minor units.
+pub fn given_back(tx: &Tx, order: &Order) -> Result<Option<i64>> {
+    Ok(captured(tx, order.id)?.map(|payment| payment.refunded.minor()))
 }
 
 /// The refund, if there is one.

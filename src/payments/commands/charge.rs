@@ -74,7 +74,7 @@ fn naming_methods(error: Error, provider: &dyn Provider) -> Error {
 
 /// The method is known; amount and currency, where they are given, are the order's.
 fn check_terms(input: &Pay, order: &Order, provider: &dyn Provider) -> Result<()> {
-    let due = order.amount;
+    let due = order.total();
     let mut wrongs = Vec::new();
     let mut wrong = |pointer: &str, code, detail| {
         wrongs.push(FieldError { pointer: pointer.to_owned(), code, detail });
@@ -82,6 +82,10 @@ fn check_terms(input: &Pay, order: &Order, provider: &dyn Provider) -> Result<()
     if !provider.knows(input.payment_method.as_str()) {
         let known = provider.methods().join(", ");
         wrong("/payment_method", "unknown_payment_method", format!("send one of {known}"));
+    }
+    if let Some(why) = provider.refuses(due) {
+        let detail = format!("{due} {} cannot be charged: {why}. Order something else", due.currency());
+        wrong("/order_id", "amount_not_supported", detail);
     }
     if input.currency.is_some_and(|currency| currency != due.currency()) {
         let detail = format!("the order is in {}: send that, or leave it out", due.currency());
@@ -165,8 +169,8 @@ fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<Paymen
             order.id,
             order.buyer_id,
             order.freelancer_id,
-            order.amount.minor(),
-            order.amount.currency(),
+            order.total().minor(),
+            order.total().currency(),
             method,
             provider,
             format!("payment-{id}"),
@@ -306,8 +310,11 @@ fn unchanged(tx: &Tx, asked: &Attempt) -> Result<bool> {
     )
 }
 
-/// Notes the provider's id of the charge.
+/// Notes the provider's id of the charge, if it has made one.
 fn name(tx: &Tx, asked: &Attempt, reference: &str) -> Result<()> {
+    if reference.is_empty() {
+        return Ok(());
+    }
     tx.execute(
         "update payments set transaction_id = $2, version = version + 1, updated_at = $3
          where id = $1 and transaction_id is null",
