@@ -27,6 +27,7 @@ pub mod payments;
 pub mod profiles;
 pub mod reviews;
 pub mod users;
+pub mod webhooks;
 
 // What is put together from them.
 pub mod app;

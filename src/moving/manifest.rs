@@ -86,6 +86,13 @@ tables! {
     sandbox_transfers by 1 {
         id Text, key Text, account_id Text, charge_id Text, amount_minor Integer, currency Text, created_at Time,
     }
+    sandbox_events by 1 {
+        id Id, said Text, object Text, reference Text, key Text, order_id Id, created_at Time, heard_at Time,
+    }
+    webhook_inbox by 2 {
+        provider Text, event_id Text, id Id, kind Text, said Text, reference Text, key Text, account Text, order_id Id,
+        live Boolean, happened_at Time, received_at Time, state Text, tries Integer, note Text, done_at Time,
+    }
     releases by 1 {
         id Id, order_id Id, freelancer_id Id, currency Text, net_minor Integer, fee_minor Integer,
         service_fee_minor Integer, taken_minor Integer, available_at Time, payout_id Id, created_at Time,

@@ -21,6 +21,8 @@ words! {
         CapturedAfterFailure = "captured_after_failure",
         /// The provider said what this version does not understand.
         Strange = "strange_answer",
+        /// A charge that succeeded names an order here and belongs to no payment of ours.
+        UnknownCharge = "unknown_charge",
         /// The provider refuses a refund that is owed.
         RefundRefused = "refund_refused",
     }

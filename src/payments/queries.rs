@@ -67,6 +67,26 @@ pub fn captured(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
     tx.first(&sql, params![order], payment)
 }
 
+/// The payment that a provider means: by our key, or else by the provider's id of the charge.
+pub fn known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<Option<Payment>> {
+    let by_key = format!("select {COLUMNS} from payments where provider_key = $1");
+    let by_reference = format!("select {COLUMNS} from payments where transaction_id = $1");
+    match key.map(|key| tx.first(&by_key, params![key], payment)).transpose()?.flatten() {
+        Some(payment) => Ok(Some(payment)),
+        None => tx.first(&by_reference, params![reference], payment),
+    }
+}
+
+/// The refund that a provider means: by our key, or else by the provider's id of it.
+pub fn refund_known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<Option<RefundId>> {
+    let id = |row: &Row| row.next();
+    let by_key = "select id from refunds where provider_key = $1";
+    match key.map(|key| tx.first(by_key, params![key], id)).transpose()?.flatten() {
+        Some(refund) => Ok(Some(refund)),
+        None => tx.first("select id from refunds where transaction_id = $1", params![reference], id),
+    }
+}
+
 /// The refund, if there is one.
 pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
     tx.first(

@@ -4,6 +4,7 @@
 mod notice;
 pub mod sandbox;
 pub mod signature;
+pub mod telling;
 
 use std::fmt;
 use std::future::Future;
@@ -91,6 +92,10 @@ pub trait Provider: Send + Sync {
         raw: &'a [u8],
         now: Time,
     ) -> Answering<'a, Result<Notice, Forged>>;
+
+    /// What it told by itself from `since` on, heard or not, the oldest first. There may be more: whoever wants all asks again
+    /// from the newest of these on, until nothing newer comes.
+    fn events<'a>(&'a self, since: Time) -> Answering<'a, Vec<Notice>>;
 
     /// Everything that it did from `from` on and before `to`, for the reconciliation.
     fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>>;
@@ -283,6 +288,8 @@ pub struct Notice {
     pub reference: String,
     /// Our key of it, where the provider tells it.
     pub key: Option<String>,
+    /// The order that it names, where the provider tells one.
+    pub order_id: Option<Id<()>>,
     /// The freelancer's account that it happened in; `None` for our own.
     pub account: Option<String>,
     /// Whether it is about real money.
@@ -387,4 +394,19 @@ pub fn summed(amounts: impl IntoIterator<Item = Money>) -> Vec<Money> {
     sums.retain(|sum| sum.minor() != 0);
     sums.sort_by_key(|sum| sum.currency().code());
     sums
+}
+
+impl NoticeKind {
+    /// By the word that Stripe and the sandbox have for the object.
+    fn of_object(word: &str) -> Self {
+        match word {
+            "payment_intent" | "charge" => Self::Charge,
+            "refund" => Self::Refund,
+            "transfer" => Self::Transfer,
+            "account" => Self::Account,
+            "dispute" => Self::Chargeback,
+            "payout" => Self::Payout,
+            _ => Self::Other,
+        }
+    }
 }

@@ -18,8 +18,9 @@ use crate::words;
 use super::{
     AccountState, Answering, Charge, ChargebackState, Forged, Notice, Onboarded, Onboarding, Outcome,
     Provider, Record, Recorded, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered,
-    notice, signature, summed,
+    notice, signature, summed, telling,
 };
+use telling::{Happening, tell};
 
 /// What each method does.
 const METHODS: &[&str] = &[
@@ -158,6 +159,10 @@ impl Provider for Sandbox {
         })
     }
 
+    fn events<'a>(&'a self, since: Time) -> Answering<'a, Vec<Notice>> {
+        self.read(move |tx| telling::since(tx, since))
+    }
+
     fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>> {
         self.read(move |tx| records(tx, from, to))
     }
@@ -233,6 +238,7 @@ fn entry(tx: &Tx, key: &str) -> Result<Option<Entry>> {
 
 fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
     if entry(tx, &charge.key)?.is_none() {
+        let id = reference(tx, "ch");
         let (status, failure) = match charge.payment_method.as_str() {
             "pm_card_visa" => (Status::Succeeded, None),
             "pm_card_authenticationRequired" => (Status::RequiresAction, None),
@@ -245,7 +251,7 @@ fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
             "insert into sandbox_charges (id, key, amount_minor, currency, method, status, failure, settles_at, created_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             params![
-                reference(tx, "ch"),
+                id,
                 charge.key,
                 charge.amount.minor(),
                 charge.amount.currency(),
@@ -256,21 +262,26 @@ fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
                 tx.now()
             ],
         )?;
+        tell_charge(tx, &id, &charge.key, Some(charge.order_id), status)?;
+        if let Some(settles_at) = settles_at {
+            telling::settle_at(tx, &id, settles_at)?;
+        }
     }
     outcome(tx, &charge.key)
 }
 
 fn confirm(tx: &Tx, key: &str) -> Result<Outcome> {
-    tx.execute(
+    let confirmed = tx.execute(
         "update sandbox_charges set status = 'succeeded' where key = $1 and status = 'requires_action'",
         params![key],
     )?;
+    told_if(tx, confirmed, key)?;
     outcome(tx, key)
 }
 
 /// A charge that was never heard of is declined before it comes.
 fn void(tx: &Tx, charge: &Charge) -> Result<Outcome> {
-    tx.execute(
+    let voided = tx.execute(
         "insert into sandbox_charges (id, key, amount_minor, currency, method, status, failure, created_at)
          values ($1, $2, $3, $4, $5, 'declined', 'voided', $6)
          on conflict (key) do update set status = 'declined', failure = 'voided', settles_at = null
@@ -284,15 +295,17 @@ fn void(tx: &Tx, charge: &Charge) -> Result<Outcome> {
             tx.now()
         ],
     )?;
+    told_if(tx, voided, &charge.key)?;
     outcome(tx, &charge.key)
 }
 
 /// How the charge with this key stands now.
 fn outcome(tx: &Tx, key: &str) -> Result<Outcome> {
-    tx.execute(
+    let settled = tx.execute(
         "update sandbox_charges set status = 'succeeded' where key = $1 and status = 'pending' and settles_at <= $2",
         params![key, tx.now()],
     )?;
+    told_if(tx, settled, key)?;
     let entry = entry(tx, key)?.ok_or_else(|| Error::broken(format!("the sandbox has no charge {key}")))?;
     let reference = entry.id;
     Ok(match entry.status {
@@ -312,6 +325,24 @@ fn outcome(tx: &Tx, key: &str) -> Result<Outcome> {
             Outcome::Declined { reference, code, message: message.to_owned() }
         }
     })
+}
+
+/// Tells how a charge stands now, if it was `changed`.
+fn told_if(tx: &Tx, changed: u64, key: &str) -> Result<()> {
+    match entry(tx, key)? {
+        Some(entry) if changed > 0 => tell_charge(tx, &entry.id, key, None, entry.status),
+        _ => Ok(()),
+    }
+}
+
+fn tell_charge(tx: &Tx, id: &str, key: &str, order_id: Option<Id<()>>, status: Status) -> Result<()> {
+    let said = match status {
+        Status::Succeeded => "charge.succeeded",
+        Status::Declined => "charge.failed",
+        Status::RequiresAction => "charge.requires_action",
+        Status::Pending => "charge.pending",
+    };
+    tell(tx, &Happening { said, object: "charge", reference: id, key: Some(key), order_id })
 }
 
 /// The provider's id of the refund with this key.
@@ -338,17 +369,34 @@ fn give_back(tx: &Tx, refund: &RefundRequest) -> Result<RefundOutcome> {
         "insert into sandbox_refunds (id, key, charge_id, amount_minor, created_at) values ($1, $2, $3, $4, $5)",
         params![reference, refund.key, refund.charge, refund.amount.minor(), tx.now()],
     )?;
+    tell(
+        tx,
+        &Happening {
+            said: "refund.succeeded",
+            object: "refund",
+            reference: &reference,
+            key: Some(&refund.key),
+            order_id: Some(refund.order_id),
+        },
+    )?;
     Ok(RefundOutcome::Succeeded { reference })
 }
 
 /// A freelancer has one account, and it is ready at once.
 fn open_account(tx: &Tx, onboarding: &Onboarding) -> Result<AccountState> {
-    tx.execute(
+    let opened = tx.execute(
         "insert into sandbox_accounts (id, key, created_at) values ($1, $2, $3) on conflict (key) do nothing",
         params![reference(tx, "acct"), onboarding.key, tx.now()],
     )?;
     let id: String =
         tx.one("select id from sandbox_accounts where key = $1", params![onboarding.key], |row| row.next())?;
+    if opened > 0 {
+        let key = Some(onboarding.key.as_str());
+        tell(
+            tx,
+            &Happening { said: "account.updated", object: "account", reference: &id, key, order_id: None },
+        )?;
+    }
     Ok(ready(id))
 }
 
@@ -386,6 +434,16 @@ fn send(tx: &Tx, transfer: &TransferRequest) -> Result<TransferOutcome> {
             transfer.amount.currency(),
             tx.now()
         ],
+    )?;
+    tell(
+        tx,
+        &Happening {
+            said: "transfer.created",
+            object: "transfer",
+            reference: &reference,
+            key: Some(&transfer.key),
+            order_id: Some(transfer.order_id),
+        },
     )?;
     Ok(TransferOutcome::Paid { reference })
 }
@@ -425,6 +483,14 @@ fn records(tx: &Tx, from: Time, to: Time) -> Result<Vec<Record>> {
         })?);
     }
     Ok(records)
+}
+
+/// Lets a charge settle whose time has come: nobody needs to ask.
+pub fn settle_due(tx: &Tx, subject: Id<()>) -> Result<()> {
+    let id = format!("ch_{}", subject.as_uuid().simple());
+    let key: Option<String> =
+        tx.first("select key from sandbox_charges where id = $1", params![id], |row| row.next())?;
+    key.map_or(Ok(()), |key| outcome(tx, &key).map(drop))
 }
 
 /// An id as providers write them.

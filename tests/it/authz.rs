@@ -101,6 +101,10 @@ pub fn table() -> Vec<Row> {
         row("POST", "/payments/{id}/confirm", Unconfirmed, "/payments/{payment}/confirm", none(), [401, 200, 403, 403, 404]),
         row("POST", "/payments/{id}/refunds", Paid, "/payments/{payment}/refunds", json!({ "reason": "Agreed." }), [401, 403, 201, 201, 404]),
 
+        // Whoever he is: only the provider's signature opens this door.
+        row("POST", "/webhooks/{provider}", Offered, "/webhooks/sandbox", json!({ "id": "evt_1", "type": "charge.succeeded" }), [400, 400, 400, 400, 400]),
+        row("POST", "/webhooks/{provider}", Offered, "/webhooks/another", none(), [404, 404, 404, 404, 404]),
+
         row("POST", "/notifications", Ordered, "/notifications", json!({ "user_id": "{seller}", "message": "Hello" }), [401, 201, 403, 201, 403]),
         row("GET", "/notifications/{userId}", Ordered, "/notifications/{seller}", none(), [401, 404, 200, 404, 404]),
         row("PUT", "/notifications/{userId}/{id}", Ordered, "/notifications/{seller}/{notification}", json!({ "read": true }), [401, 404, 200, 404, 404]),
@@ -269,6 +273,11 @@ async fn orders() {
 #[tokio::test]
 async fn payments() {
     check("/payments").await;
+}
+
+#[tokio::test]
+async fn webhooks() {
+    check("/webhooks").await;
 }
 
 #[tokio::test]

@@ -26,3 +26,4 @@ mod search;
 mod tidy;
 mod users;
 mod verify;
+mod webhooks;

@@ -11,6 +11,8 @@ use guildhall::id::Id;
 use guildhall::moving::{self, Checked, Contents, Kind, Progress, STAYS, TABLES};
 use guildhall::params;
 use guildhall::payments::cases;
+use guildhall::providers::{Notice, NoticeKind};
+use guildhall::webhooks;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -70,6 +72,23 @@ async fn has_money_stories(app: &TestApp) {
             params![tx.new_id::<()>(), freelancer, order, tx.now()],
         )?;
         cases::open(tx, cases::Kind::Strange, order, None, &json!({ "said": "\u{1F426}" }))?;
+        let notice = Notice {
+            id: "evt_1".to_owned(),
+            kind: NoticeKind::Other,
+            said: "quantum.entangled".to_owned(),
+            reference: "q_1".to_owned(),
+            key: Some("payment-1".to_owned()),
+            order_id: Some(order),
+            account: Some("acct_1".to_owned()),
+            live: false,
+            at: tx.now(),
+        };
+        webhooks::receive(tx, "sandbox", false, &notice)?;
+        tx.execute(
+            "insert into sandbox_events (id, said, object, reference, key, order_id, created_at, heard_at)
+             values ($1, 'charge.succeeded', 'charge', 'ch_1', 'payment-1', $2, $3, $3)",
+            params![tx.new_id::<()>(), order, tx.now()],
+        )?;
         tx.execute(
             "insert into sandbox_accounts (id, key, created_at) values ('acct_1', 'account-1', $1)",
             params![tx.now()],

@@ -41,6 +41,7 @@ const HIDDEN: &[&str] = &[
     "refresh_tokens",
     "sandbox_accounts",
     "sandbox_charges",
+    "sandbox_events",
     "sandbox_refunds",
     "sandbox_transfers",
     "schema_migrations",
@@ -48,6 +49,7 @@ const HIDDEN: &[&str] = &[
     "sessions",
     "settings",
     "timers",
+    "webhook_inbox",
 ];
 
 /// A schema as sentences, each about one thing, in the words of PostgreSQL.

@@ -224,12 +224,28 @@ impl Attempt {
             false => provider.charge(&self.charge),
         }
     }
+
+    /// Looks how it stands, and moves nothing; `None` when the provider has no such charge.
+    pub fn look<'a>(&'a self, provider: &'a dyn Provider) -> Answering<'a, Option<Outcome>> {
+        provider.look(&self.charge)
+    }
 }
 
 /// The attempt that waits for an outcome; `None` once it is known.
 pub fn attempt(tx: &Tx, id: PaymentId) -> Result<Option<Attempt>> {
     let open = queries::find(tx, id)?.filter(|payment| payment.status == Status::Pending);
     Ok(open.map(|payment| Attempt { charge: payment.charge(), payment }))
+}
+
+/// The attempt that a provider means, by our key or by its own id, however it stands.
+pub fn attempt_known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<Option<Attempt>> {
+    let payment = queries::known_as(tx, key, reference)?;
+    Ok(payment.map(|payment| Attempt { charge: payment.charge(), payment }))
+}
+
+/// Whether nothing has changed about the payment since the provider was asked.
+pub fn stands_as(tx: &Tx, asked: &Attempt) -> Result<bool> {
+    Ok(queries::payment_of(tx, asked.payment.id)?.version == asked.payment.version)
 }
 
 /// Nobody knows how the attempt ended: it is asked for soon.
@@ -256,7 +272,8 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             tell(tx, actor, "payment_failed", &payment, None, Some(message))
         }
         Outcome::RequiresAction { reference, .. } => {
-            if !unchanged(tx, asked)? {
+            // It may be known already: a look tells so again.
+            if asked.payment.status == Status::RequiresAction || !unchanged(tx, asked)? {
                 return Ok(());
             }
             name(tx, asked, reference)?;
@@ -274,6 +291,12 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
                 return Ok(());
             }
             name(tx, asked, reference)?;
+            // The buyer has acted, at the provider: no other payment replaces this one any more.
+            tx.execute(
+                "update payments set status = 'pending', confirmed = true, version = version + 1, updated_at = $2
+                 where id = $1 and status = 'requires_action'",
+                params![asked.payment.id, tx.now()],
+            )?;
             events::schedule(tx, PAYMENT_ASK, asked.payment.id, tx.now().plus(*ask_after))
         }
         Outcome::Strange { reference, what } => {
@@ -298,10 +321,10 @@ struct Captured<'a> {
     fee: Option<Money>,
 }
 
-/// Whether the payment still stands as it stood when the provider was asked.
+/// Whether the payment is open and still stands as it stood when the provider was asked.
 fn unchanged(tx: &Tx, asked: &Attempt) -> Result<bool> {
     tx.exists(
-        "select 1 from payments where id = $1 and status = 'pending' and version = $2",
+        "select 1 from payments where id = $1 and status in ('pending', 'requires_action') and version = $2",
         params![asked.payment.id, asked.payment.version],
     )
 }

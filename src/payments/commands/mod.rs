@@ -14,7 +14,10 @@ use crate::money::Money;
 use crate::orders::{self, Order};
 use crate::{id::Id, params};
 
-pub use charge::{Attempt, apply, attempt, begin, begin_confirmation, declined, no_answer, void_unconfirmed};
+pub use charge::{
+    Attempt, apply, attempt, attempt_known_as, begin, begin_confirmation, declined, no_answer, stands_as,
+    void_unconfirmed,
+};
 pub use escrow::{held, release_order};
 pub use refund::{apply_refund, refund_order, refund_to_send, request_refund};
 

@@ -12,7 +12,6 @@ use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 use serde_json::json;
 
 use super::ordered;
@@ -110,7 +109,7 @@ async fn a_payment_that_was_begun_is_not_refused_as_if_nothing_was_done() {
     let make = move |db: &Db| -> Arc<dyn Provider> {
         Arc::new(Crowded { sandbox: Sandbox::new(db.clone()), db: db.clone(), crowd: gathering })
     };
-    let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+    let parts = Parts { provider: Box::new(make), ..TestApp::parts() };
     let app = TestApp::made_of(parts, |_| {}).await;
     let (buyer, _, order) = ordered(&app).await;
     let body = json!({ "order_id": order["id"], "payment_method": "pm_card_visa" });

@@ -10,7 +10,6 @@ use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -296,7 +295,7 @@ impl Troubles {
         let make = move |db: &Db| -> Arc<dyn Provider> {
             Arc::new(Unreliable { sandbox: Sandbox::new(db.clone()), troubles })
         };
-        Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() }
+        Parts { provider: Box::new(make), ..TestApp::parts() }
     }
 }
 
@@ -339,6 +338,10 @@ macro_rules! the_rest_is_the_sandboxs {
             now: guildhall::time::Time,
         ) -> guildhall::providers::Answering<'a, Result<guildhall::providers::Notice, guildhall::providers::Forged>> {
             self.sandbox.read_event(headers, raw, now)
+        }
+
+        fn events<'a>(&'a self, since: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Notice>> {
+            self.sandbox.events(since)
         }
 
         fn records<'a>(&'a self, from: guildhall::time::Time, to: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Record>> {
