@@ -16,7 +16,7 @@ use crate::providers::telling::{self, SANDBOX_SETTLE, SANDBOX_TELL, Telling};
 use crate::providers::{Provider, Sandbox, sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{listings, notifications, orders, payments, profiles, reviews, test_clock, users, webhooks};
+use crate::{listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users, webhooks};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -139,13 +139,14 @@ fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
         .with(Subscribers(vec![payments::follow_order, notifications::on_event]))
         .with(users::Hooks {
-            deletion_blockers: vec![orders::blocking_deletion, payments::money_due],
+            deletion_blockers: vec![orders::blocking_deletion, payments::money_due, payouts::money_due],
             buying: vec![orders::needed_to_buy],
-            selling: vec![listings::needed_to_sell, orders::needed_to_sell],
+            selling: vec![listings::needed_to_sell, orders::needed_to_sell, payouts::needed_to_sell],
             deleted: vec![
                 profiles::erase,
                 listings::archive_all_of,
                 notifications::forget,
+                payouts::forget,
                 idempotency::forget_caller,
             ],
             suspended: vec![listings::seller_suspended],
@@ -155,6 +156,7 @@ fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
             release: payments::release_order,
             held: payments::held,
         })
+        .with(payouts::Terms { minimum: config.payout_minimum })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
 
@@ -170,6 +172,9 @@ fn handlers(config: &Config) -> Handlers {
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
                 .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
+                .on(payouts::PAYOUT_SEND, Handler::Outside(payouts::send))
+                .on(payouts::PAYOUT_SCHEDULE, Handler::Outside(payouts::start_by_schedule))
+                .on(payouts::PAYOUT_ACCOUNT, Handler::Outside(payouts::look_at_account))
                 .on(webhooks::WEBHOOK_APPLY, Handler::Outside(webhooks::apply))
                 .on(webhooks::WEBHOOK_CATCH_UP, Handler::Outside(webhooks::catch_up))
                 .on(SANDBOX_TELL, Handler::Outside(webhooks::deliver))
@@ -242,7 +247,9 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
         Service::Orders => orders::operations(),
-        Service::Payments => [payments::operations(), webhooks::operations()].into_iter().flatten().collect(),
+        Service::Payments => {
+            [payments::operations(), payouts::operations(), webhooks::operations()].into_iter().flatten().collect()
+        }
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),
     }

@@ -24,6 +24,7 @@ pub mod listings;
 pub mod notifications;
 pub mod orders;
 pub mod payments;
+pub mod payouts;
 pub mod profiles;
 pub mod reviews;
 pub mod users;

@@ -166,6 +166,67 @@ impl schemars::JsonSchema for Money {
     }
 }
 
+/// A limit that holds in every currency: so much of whichever unit it is compared in, in thousandths.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Threshold(i64);
+
+impl Threshold {
+    pub const fn from_thousandths(thousandths: i64) -> Self {
+        Self(thousandths)
+    }
+
+    pub const fn thousandths(self) -> i64 {
+        self.0
+    }
+
+    /// Reads a plain decimal with at most three digits after the point; zero is one too.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = match text.split_once('.') {
+            Some((_, "")) => return None,
+            Some(parts) => parts,
+            None => (text, ""),
+        };
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let plain = !whole.is_empty() && (whole.len() == 1 || !whole.starts_with('0'));
+        if !plain || !digits(whole) || !digits(fraction) || fraction.len() > 3 {
+            return None;
+        }
+        let thousandths: i64 = format!("{whole}{fraction:0<3}").parse().ok()?;
+        (thousandths <= MAX_MINOR).then_some(Self(thousandths))
+    }
+
+    /// The least amount in `currency` that reaches it.
+    pub fn of(self, currency: Currency) -> Money {
+        let minor = i128::from(self.0) * 10_i128.pow(currency.digits());
+        Money::new(i64::try_from((minor + 999) / 1_000).unwrap_or(i64::MAX), currency)
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:03}", self.0 / 1_000, self.0 % 1_000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl serde::Serialize for Threshold {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl schemars::JsonSchema for Threshold {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Threshold".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "A decimal in whichever currency." })
+    }
+}
+
 /// A share in basis points: 1,000 is ten per cent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rate(u32);
@@ -238,6 +299,21 @@ mod tests {
     fn codes_without_digits_are_no_currencies() {
         for code in ["XAU", "XTS", "XXX", "usd", "US", ""] {
             assert_eq!(Currency::parse(code), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_is_reached_from_above_in_every_currency() {
+        let minor = |text: &str, code| Threshold::parse(text).map(|limit| limit.of(currency(code)).minor());
+        assert_eq!(minor("12.5", "USD"), Some(1_250));
+        assert_eq!(minor("12.5", "JPY"), Some(13));
+        assert_eq!(minor("12.001", "USD"), Some(1_201));
+        assert_eq!(minor("0", "KWD"), Some(0));
+        for text in ["", ".5", "5.", "1.2345", "-1", "01", "1e3", "100000000"] {
+            assert_eq!(Threshold::parse(text), None, "{text}");
+        }
+        for text in ["0", "12.5", "0.001", "20"] {
+            assert_eq!(Threshold::parse(text).map(|limit| limit.to_string()).as_deref(), Some(text));
         }
     }
 

@@ -51,7 +51,11 @@ grant select (id, payment_id, order_id, amount_minor, currency, status, provider
     on refunds to guildhall_reader;
 grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution, resolved_by) on cases
     to guildhall_reader;
-grant select on debts, freelancer_stats, ledger_journals, ledger_lines, rating_tallies, releases, service_tags, transactions
+-- Of payout accounts everything but the details that freelancers wrote down to be paid by hand.
+grant select (user_id, provider, reference, status, wanted, looked_at, version, created_at, updated_at)
+    on payout_accounts to guildhall_reader;
+grant select on debts, freelancer_stats, ledger_journals, ledger_lines, payout_items, payout_settings, payouts,
+    rating_tallies, releases, service_tags, transactions
     to guildhall_reader;
 
 commit;

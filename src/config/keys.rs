@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Config, LogFormat, Service};
+use super::{Config, LogFormat, PayoutsBy, Service};
 use crate::db::ServerUrl;
-use crate::money::{Currency, Rate};
+use crate::money::{Currency, Rate, Threshold};
 
 const HOUR_S: u64 = 3_600;
 const DAY_S: u64 = 24 * HOUR_S;
@@ -262,6 +262,28 @@ pub const KEYS: &[Key] = &[
             Some(())
         },
         show: |config| (config.market.clearance.as_secs() / DAY_S).to_string(),
+    },
+    Key {
+        name: "payouts",
+        about: "Who pays freelancers: the payment provider, or you by hand",
+        mend: "provider or manual",
+        shape: Shape::One,
+        set: |config, text| {
+            config.payouts = PayoutsBy::parse(text)?;
+            Some(())
+        },
+        show: |config| config.payouts.to_string(),
+    },
+    Key {
+        name: "payout_minimum",
+        about: "Less is not paid out, in whichever currency, unless a freelancer says another minimum",
+        mend: "a decimal with at most three digits after the point, such as 25 or 12.50; 0 for none",
+        shape: Shape::One,
+        set: |config, text| {
+            config.payout_minimum = Threshold::parse(text)?;
+            Some(())
+        },
+        show: |config| config.payout_minimum.to_string(),
     },
     Key {
         name: "late_after_hours",

@@ -8,9 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::db::{Place, Server, ServerUrl};
 use crate::error::{Error, Result};
-use crate::money::{Currency, Rate};
+use crate::money::{Currency, Rate, Threshold};
 
 pub use keys::{KEYS, Key, Shape};
 pub use layers::{Given, Loaded, Mistakes, Origin, load};
@@ -40,7 +42,21 @@ pub struct Config {
     /// What is logged, in the words of `RUST_LOG`: `info`, `guildhall=debug,warn`.
     pub log: String,
     pub log_format: LogFormat,
+    /// Through whom freelancers are paid.
+    pub payouts: PayoutsBy,
+    /// Nothing less is paid out to freelancers who say no other.
+    pub payout_minimum: Threshold,
     pub market: Market,
+}
+
+crate::words! {
+    /// Through whom freelancers are paid.
+    pub enum PayoutsBy {
+        /// The payment provider.
+        Provider = "provider",
+        /// Whoever runs the marketplace, by hand.
+        Manual = "manual",
+    }
 }
 
 crate::words! {
@@ -165,6 +181,8 @@ impl Default for Config {
             test_clock: false,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
+            payouts: PayoutsBy::Provider,
+            payout_minimum: Threshold::default(),
             market: Market::default(),
         }
     }
@@ -175,6 +193,13 @@ impl Config {
     pub fn public_url(&self) -> String {
         let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
         url.trim_end_matches('/').to_owned()
+    }
+
+    /// Whether a link leads to this house: to where clients reach it, or to a site whose scripts may call it.
+    pub fn is_own_site(&self, link: &str) -> bool {
+        let origin = |link: &str| Url::parse(link).ok().map(|url| url.origin().ascii_serialization());
+        let Some(of_link) = origin(link) else { return false };
+        origin(&self.public_url()).as_ref() == Some(&of_link) || self.cors_origins.contains(&of_link)
     }
 
     /// Whether strangers can reach it.

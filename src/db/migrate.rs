@@ -40,6 +40,7 @@ migrations! {
     8 "0008_reviews" needs 8,
     9 "0009_money" needs 9,
     13 "0013_webhooks" needs 9,
+    14 "0014_payouts" needs 14,
 }
 
 /// A step that a database has had.

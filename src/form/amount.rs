@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Field, Node, Read, Wrong};
 use crate::error::FieldError;
-use crate::money::{Currency, MAX_MINOR, Money, NotMoney};
+use crate::money::{Currency, MAX_MINOR, Money, NotMoney, Threshold};
 
 /// The digits of an amount, from a JSON number or string, exactly as they stood there.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,5 +71,25 @@ impl Field for Amount {
 
     fn expected() -> String {
         "an exact decimal".to_owned()
+    }
+}
+
+impl Field for Threshold {
+    fn read(node: &Node) -> Read<Self> {
+        match node {
+            Node::Number(text) | Node::String(text) => Self::parse(text).ok_or_else(|| {
+                let detail = "send a plain decimal with at most three digits after the point, such as \"25\" or \"12.50\"";
+                vec![Wrong::new("invalid_amount", detail)]
+            }),
+            _ => Err(Wrong::kind("a decimal such as \"25\"", node)),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": ["string", "number"], "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1,3})?$", "examples": ["25"] })
+    }
+
+    fn expected() -> String {
+        "a decimal".to_owned()
     }
 }

@@ -101,6 +101,20 @@ tables! {
         id Id, freelancer_id Id, order_id Id, cause_id Id, currency Text, amount_minor Integer, paid_minor Integer,
         created_at Time,
     }
+    payout_accounts by 2 {
+        user_id Id, provider Text, reference Text, status Text, wanted Json, details Text, looked_at Time,
+        version Integer, created_at Time, updated_at Time,
+    }
+    payout_settings by 1 { user_id Id, schedule Text, minimum_thousandths Integer, version Integer, updated_at Time }
+    payouts by 1 {
+        id Id, freelancer_id Id, provider Text, account Text, currency Text, amount_minor Integer, status Text,
+        version Integer, created_at Time, updated_at Time,
+    }
+    payout_items by 1 {
+        id Id, payout_id Id, release_id Id, order_id Id, amount_minor Integer, currency Text, status Text,
+        provider_key Text, transaction_id Text, failure Text, failure_message Text, asked_at Time, created_at Time,
+        updated_at Time,
+    }
     cases by 1 {
         id Id, kind Text, subject_id Id, order_id Id, detail Json, opened_at Time, resolved_at Time, resolution Text,
         reason Text, resolved_by Id,

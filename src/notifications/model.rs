@@ -47,6 +47,8 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<Id<()>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub payout_id: Option<Id<()>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub review_id: Option<Id<()>>,
     /// What was said with it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -46,7 +46,7 @@ enum To {
 use To::{Always, Others};
 
 /// A kind of event, whom it concerns, what they read, and what they read when a deadline did it.
-/// `{who}` is the part of the one who did it, `{title}` the order's.
+/// `{who}` is the part of the one who did it, `{title}` the order's, `{amount}` the payout's.
 struct Notice(&'static str, To, &'static str, Option<&'static str>);
 
 const BOTH: To = Others(&[Buyer, Freelancer]);
@@ -77,6 +77,17 @@ static NOTICES: &[Notice] = &[
     Notice("refund_requested", BOTH, "A refund is on its way to the buyer: {title}", None),
     Notice("refund_succeeded", Always(Buyer), "You have been refunded: {title}", None),
     Notice("refund_failed", Always(Buyer), "A refund to you failed and is being looked into: {title}", None),
+    Notice("payout_started", Others(&[Freelancer]), "A payout of {amount} is on its way to you", None),
+    Notice("payout_paid", Always(Freelancer), "You have been paid {amount}", None),
+    Notice(
+        "payout_returned",
+        Always(Freelancer),
+        "A payout of {amount} came back and can be paid out again: {title}",
+        None,
+    ),
+    Notice("payout_account_enabled", Always(Freelancer), "Your payout account is ready", None),
+    Notice("payout_account_restricted", Always(Freelancer), "Your payout account needs your attention", None),
+    Notice("payout_account_changed", Always(Freelancer), "Where you are paid to was changed", None),
     Notice("review_submitted", Others(&[Freelancer]), "{who} reviewed your work: {title}", None),
     Notice("review_hidden", Others(&[Reviewer]), "{who} hid your review: {title}", None),
 ];
@@ -109,9 +120,13 @@ pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
     };
     let sentence = by_deadline.filter(|_| event.actor_id.is_none()).unwrap_or(by_person);
     let title = event.body["title"].as_str().unwrap_or_default();
-    let message = sentence.replace("{who}", who).replace("{title}", title);
+    let text = |member: &str| event.body[member].as_str().unwrap_or_default();
+    let amount = format!("{} {}", text("amount"), text("currency"));
+    let message = sentence.replace("{who}", who).replace("{amount}", &amount).replace("{title}", title);
     let mut data: Data = serde_json::from_value(event.body.clone())?;
-    data.order_id.get_or_insert(event.subject_id.cast());
+    if !event.kind.starts_with("payout_") {
+        data.order_id.get_or_insert(event.subject_id.cast());
+    }
     for user_id in recipients(&event.kind, &event.body, event.actor_id) {
         if matches!(users::card(tx, user_id)?, Card::Live { .. }) {
             let new = New {

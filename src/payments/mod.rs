@@ -7,16 +7,17 @@ mod commands;
 mod model;
 mod queries;
 mod reactions;
+pub mod releases;
 mod routes;
 
 use crate::problems;
 
 pub use commands::{
-    Attempt, apply, apply_refund, attempt, attempt_known_as, begin, held, refund_order, refund_to_send,
-    release_order, request_refund, stands_as,
+    Attempt, Paying, apply, apply_refund, attempt, attempt_known_as, begin, held, list_payout, refund_order,
+    refund_to_send, release_order, request_refund, stands_as,
 };
-pub use model::{Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{find, money_due, refund_known_as};
+pub use model::{MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
+pub use queries::{captured, find, money_due, refund_known_as};
 pub use reactions::{ask, follow_order, send_refund};
 pub use routes::operations;
 

@@ -168,7 +168,7 @@ pub fn money_due(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
         kind: "balance",
         id: user.to_string(),
         hint: format!(
-            "{} {currency} is owed to you: ask whoever runs this marketplace to pay it out",
+            "{} {currency} is yours and not paid out: POST /payouts, once GET /payouts/balance says that it is available",
             Money::new(minor, currency)
         ),
     });

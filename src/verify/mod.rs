@@ -3,6 +3,7 @@
 
 mod history;
 mod money;
+mod payouts;
 mod people;
 mod ratings;
 mod storage;
@@ -41,6 +42,7 @@ pub const CHECKS: &[Check] = &[
     Check { invariant: "7 everybody concerned is told once", find: history::told_once },
     Check { invariant: "8 names are unique, sessions belong to active accounts", find: people::are_distinct },
     Check { invariant: "9 references, search and decimals agree", find: storage::agrees },
+    Check { invariant: "10 payouts add up", find: payouts::add_up },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

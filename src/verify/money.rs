@@ -133,7 +133,7 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
         let (order, seller, expected): (Id<()>, Id<()>, String) = (row.next()?, row.next()?, row.next()?);
         let own = match account.split_once(':') {
             Some(("escrow" | "refunds", id)) => id == order.to_string(),
-            Some(("payable", id)) => id == seller.to_string(),
+            Some(("payable" | "payouts", id)) => id == seller.to_string(),
             _ => true,
         };
         let wrong = !own || currency != expected;
@@ -176,7 +176,8 @@ const WHEREABOUTS: &str = "
         (select cast(coalesce(sum(p.refunded_minor), 0) as bigint) from payments p where p.order_id = o.id),
         cast(coalesce(sum(case when l.account like 'escrow:%' then l.amount_minor end), 0) as bigint),
         cast(coalesce(sum(case when l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
-        cast(coalesce(sum(case when l.account like 'payable:%' and l.amount_minor > 0 then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'payable:%' and j.kind not in ('payout', 'payout_returned')
+            then l.amount_minor end), 0) as bigint),
         cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
     from orders o
     left join ledger_journals j on j.order_id = o.id

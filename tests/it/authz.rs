@@ -2,6 +2,7 @@
 //! without its row fails the suite.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,8 @@ pub enum Story {
     Paid,
     Completed,
     Reviewed,
+    /// The seller is being paid what the order earned.
+    PaidOut,
 }
 
 pub struct Row {
@@ -104,6 +107,19 @@ pub fn table() -> Vec<Row> {
         // Whoever he is: only the provider's signature opens this door.
         row("POST", "/webhooks/{provider}", Offered, "/webhooks/sandbox", json!({ "id": "evt_1", "type": "charge.succeeded" }), [400, 400, 400, 400, 400]),
         row("POST", "/webhooks/{provider}", Offered, "/webhooks/another", none(), [404, 404, 404, 404, 404]),
+        row("POST", "/payouts/account", Offered, "/payouts/account", json!({}), [401, 403, 201, 403, 201]),
+        row("GET", "/payouts/account", Offered, "/payouts/account", none(), [401, 403, 200, 403, 200]),
+        row("PUT", "/payouts/account", Offered, "/payouts/account", json!({ "details": "The usual." }), [401, 403, 409, 403, 409]),
+        row("PATCH", "/payouts/account", Offered, "/payouts/account", json!({ "details": "The usual." }), [401, 403, 409, 403, 409]),
+        row("GET", "/payouts/balance", Completed, "/payouts/balance", none(), [401, 403, 200, 403, 200]),
+        row("GET", "/payouts/settings", Offered, "/payouts/settings", none(), [401, 403, 200, 403, 200]),
+        row("PUT", "/payouts/settings", Offered, "/payouts/settings", json!({ "schedule": "weekly" }), [401, 403, 200, 403, 200]),
+        row("PATCH", "/payouts/settings", Offered, "/payouts/settings", json!({ "minimum": "5" }), [401, 403, 200, 403, 200]),
+        row("POST", "/payouts", Completed, "/payouts", json!({ "currency": "USD" }), [401, 403, 201, 403, 409]),
+        row("GET", "/payouts", PaidOut, "/payouts", none(), [401, 200, 200, 200, 200]),
+        row("GET", "/payouts/{id}", PaidOut, "/payouts/{payout}", none(), [401, 404, 200, 200, 404]),
+        row("GET", "/admin/payouts", PaidOut, "/admin/payouts", none(), [401, 403, 403, 200, 403]),
+        row("POST", "/admin/payouts/{id}/mark", PaidOut, "/admin/payouts/{payout}/mark", json!({ "status": "paid" }), [401, 403, 403, 409, 403]),
 
         row("POST", "/notifications", Ordered, "/notifications", json!({ "user_id": "{seller}", "message": "Hello" }), [401, 201, 403, 201, 403]),
         row("GET", "/notifications/{userId}", Ordered, "/notifications/{seller}", none(), [401, 404, 200, 404, 404]),
@@ -132,7 +148,7 @@ pub struct World {
 
 impl World {
     pub async fn at(story: Story) -> Self {
-        let app = TestApp::new().await;
+        let app = TestApp::with(|config| config.market.clearance = Duration::ZERO).await;
         let (buyer, seller, admin, stranger) =
             (app.buyer().await, app.seller().await, app.admin().await, app.stranger().await);
         let bystander = app.person("bystander", "both").await;
@@ -185,7 +201,7 @@ impl World {
                     .json();
                 names.push(("{payment}", text(&payment["id"])));
             }
-            Story::Paid | Story::Completed | Story::Reviewed => {
+            Story::Paid | Story::Completed | Story::Reviewed | Story::PaidOut => {
                 let payment = app.post("/payments", buyer, pay("pm_card_visa")).await.expect(201).json();
                 names.push(("{payment}", text(&payment["id"])));
             }
@@ -193,6 +209,7 @@ impl World {
         if story >= Story::Completed {
             app.put(&path, seller, json!({ "status": "delivered" })).await.expect(200);
             app.put(&path, buyer, json!({ "status": "completed" })).await.expect(200);
+            app.post("/payouts/account", seller, None).await.expect(201);
         }
         if story >= Story::Reviewed {
             let review = app
@@ -201,6 +218,10 @@ impl World {
                 .expect(201)
                 .json();
             names.push(("{review}", text(&review["id"])));
+        }
+        if story >= Story::PaidOut {
+            let payout = app.post("/payouts", seller, None).await.expect(201).json();
+            names.push(("{payout}", text(&payout["id"])));
         }
         names
     }
@@ -273,6 +294,12 @@ async fn orders() {
 #[tokio::test]
 async fn payments() {
     check("/payments").await;
+}
+
+#[tokio::test]
+async fn payouts() {
+    check("/payouts").await;
+    check("/admin/payouts").await;
 }
 
 #[tokio::test]

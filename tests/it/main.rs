@@ -18,6 +18,7 @@ mod notifications;
 mod openapi;
 mod orders;
 mod payments;
+mod payouts;
 mod profiles;
 mod races;
 mod reviews;

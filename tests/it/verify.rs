@@ -31,6 +31,10 @@ pub async fn lives_in(app: TestApp) -> TestApp {
     app.put(&order_path(&disputed), &cast.admin, split).await.expect(200);
     let message = json!({ "user_id": cast.seller.id, "message": "Thank you!" });
     app.post("/notifications", &cast.buyer, message).await.expect(201);
+    app.write(|tx| tx.execute("update releases set available_at = created_at", &[])).await;
+    app.post("/payouts/account", &cast.seller, None).await.expect(201);
+    app.put("/payouts/settings", &cast.seller, json!({ "schedule": "weekly" })).await.expect(200);
+    app.post("/payouts", &cast.seller, None).await.expect(201);
     app.settle().await;
     app
 }
@@ -51,11 +55,12 @@ const DAMAGES: &[(&str, &str)] = &[
     (
         "2",
         "insert into ledger_journals (id, at, order_id, kind, cause_id)
-             select {id}, {time}, id, 'payout', {id} from orders where status = 'completed' limit 1;
+             select {id}, {time}, id, 'chargeback_lost', {id} from orders where status = 'completed' limit 1;
          insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             select {id}, 1, min(account), -100000000, 'USD' from ledger_lines where account like 'payable:%';
+             select {id}, 1, replace(min(account), 'escrow', 'chargebacks'), -100000000, 'USD' from ledger_lines
+             where account like 'escrow:%';
          insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             values ({id}, 2, 'provider', 100000000, 'USD')",
+             values ({id}, 2, 'losses', 100000000, 'USD')",
     ),
     (
         "3",
@@ -96,6 +101,13 @@ const DAMAGES: &[(&str, &str)] = &[
     ("9", "delete from service_tags where tag_folded = 'logo'"),
     ("9", "update services set listed = false"),
     ("9", "insert into known_addresses (user_id, address_hash, seen_at) values ({id}, {bytes}, {time})"),
+    ("10", "update payouts set amount_minor = amount_minor + 1"),
+    ("10", "update payouts set status = 'failed' where status = 'paid'"),
+    ("10", "update releases set payout_id = null where payout_id is not null"),
+    ("10", "update releases set taken_minor = 1"),
+    ("10", "update transactions set status = 'pending' where type = 'payout'"),
+    ("10", "update payout_items set status = 'pending'"),
+    ("10", "delete from timers where kind = 'payout_schedule'"),
 ];
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::events;
 use crate::money::Money;
-use crate::orders::{self, Order};
+use crate::orders::{self, Order, OrderId};
 use crate::{id::Id, params};
 
 pub use charge::{
@@ -22,6 +22,7 @@ pub use escrow::{held, release_order};
 pub use refund::{apply_refund, refund_order, refund_to_send, request_refund};
 
 use super::model::{MovementKind, MovementStatus, Payment, Refund};
+use super::queries;
 
 /// The order of a payment; its row refers to it.
 fn order_of(tx: &Tx, payment: &Payment) -> Result<Order> {
@@ -91,6 +92,36 @@ fn list_refund(tx: &Tx, payment: &Payment, refund: &Refund, reference: Option<&s
             payment,
             cause_id: refund.id.cast(),
             transaction_id: reference,
+        },
+    )
+}
+
+/// What one order earned, on its way to its freelancer.
+#[derive(Debug)]
+pub struct Paying<'a> {
+    pub freelancer: UserId,
+    pub order_id: OrderId,
+    pub amount: Money,
+    pub status: MovementStatus,
+    /// The payout's part that it is listed for.
+    pub cause_id: Id<()>,
+    pub transaction_id: Option<&'a str>,
+}
+
+/// Lists a part of a payout, or how the one that is listed stands now.
+pub fn list_payout(tx: &Tx, paying: &Paying) -> Result<()> {
+    let payment = queries::captured(tx, paying.order_id)?
+        .ok_or_else(|| Error::broken(format!("order {} earned what nobody paid", paying.order_id)))?;
+    list(
+        tx,
+        &Movement {
+            user_id: paying.freelancer,
+            kind: MovementKind::Payout,
+            status: paying.status,
+            amount: paying.amount,
+            payment: &payment,
+            cause_id: paying.cause_id,
+            transaction_id: paying.transaction_id,
         },
     )
 }

@@ -133,7 +133,8 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "somebody's money is below zero",
-        "select account from ledger_lines where account not in ('provider', 'fees')
+        "select account from ledger_lines where account not in ('provider', 'fees', 'costs', 'losses')
+             and account not like 'owed:%'
          group by account, currency having sum(amount_minor) < 0",
     ),
     (
@@ -149,7 +150,9 @@ const RULES: &[(&str, &str)] = &[
         "the parts do not sum to the whole",
         "select p.id from payments p where status = 'success' and amount_minor <> refunded_minor
          + (select coalesce(sum(l.amount_minor), 0) from ledger_journals j join ledger_lines l on l.journal_id = j.id
-            where j.order_id = p.order_id and (l.account like 'escrow:%' or l.account like 'payable:%' or l.account = 'fees'))",
+            where j.order_id = p.order_id and (l.account like 'escrow:%' or l.account like 'payable:%'
+                or l.account like 'payouts:%' or l.account = 'fees'
+                or (l.account = 'provider' and j.kind in ('payout_sent', 'payout_returned'))))",
     ),
     (
         "a closed order holds money",
@@ -200,10 +203,18 @@ const AGREEMENT: &[(&str, &str)] = &[
          <> (select coalesce(sum(amount_minor), 0) from refunds where status = 'success')",
     ),
     (
-        "what the provider owes us is not charges less refunds",
+        "the provider's transfers are not ours",
+        "select 1 where
+         (select coalesce(sum(amount_minor), 0) from sandbox_transfers)
+         <> (select coalesce(sum(i.amount_minor), 0) from payout_items i join payouts p on p.id = i.payout_id
+             where p.provider = 'sandbox' and i.status = 'paid')",
+    ),
+    (
+        "what the provider owes us is not charges less refunds and transfers",
         "select 1 where
          (select coalesce(sum(amount_minor), 0) from sandbox_charges where status = 'succeeded')
          - (select coalesce(sum(amount_minor), 0) from sandbox_refunds)
+         - (select coalesce(sum(amount_minor), 0) from sandbox_transfers)
          <> (select coalesce(-sum(amount_minor), 0) from ledger_lines where account = 'provider')",
     ),
 ];

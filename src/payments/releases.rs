@@ -1,0 +1,88 @@
+//! What freelancers earned and were not paid yet. A release is claimed by one payout at a time, and free again when the
+//! payout comes back; nobody decides here when or where money goes.
+
+use crate::actor::UserId;
+use crate::db::{Row, Tx};
+use crate::error::Result;
+use crate::id::Id;
+use crate::money::{Currency, Money};
+use crate::orders::OrderId;
+use crate::params;
+use crate::time::Time;
+
+pub type ReleaseId = Id<Earned>;
+
+/// What is left of one order's release.
+#[derive(Debug, Clone)]
+pub struct Earned {
+    pub id: ReleaseId,
+    pub order_id: OrderId,
+    pub title: String,
+    /// The freelancer's share, less what was taken back, frozen or set off.
+    pub amount: Money,
+    pub available_at: Time,
+}
+
+fn earned(row: &Row) -> Result<Earned> {
+    Ok(Earned {
+        id: row.next()?,
+        order_id: row.next()?,
+        title: row.next()?,
+        amount: Money::new(row.next()?, row.next()?),
+        available_at: row.next()?,
+    })
+}
+
+/// What can be paid out now in one currency, the oldest first, `most` of it.
+pub fn cleared(tx: &Tx, freelancer: UserId, currency: Currency, most: i64) -> Result<Vec<Earned>> {
+    tx.all(
+        "select r.id, r.order_id, o.title, r.net_minor - r.taken_minor, r.currency, r.available_at
+         from releases r join orders o on o.id = r.order_id
+         where r.freelancer_id = $1 and r.currency = $2 and r.payout_id is null and r.available_at <= $3
+             and r.net_minor > r.taken_minor
+         order by r.available_at, r.id limit $4",
+        params![freelancer, currency, tx.now(), most],
+        earned,
+    )
+}
+
+/// What can be paid out now, per currency.
+pub fn cleared_in_all(tx: &Tx, freelancer: UserId) -> Result<Vec<Money>> {
+    tx.all(
+        "select cast(sum(net_minor - taken_minor) as bigint), currency from releases
+         where freelancer_id = $1 and payout_id is null and available_at <= $2 and net_minor > taken_minor
+         group by currency order by currency",
+        params![freelancer, tx.now()],
+        |row| Ok(Money::new(row.next()?, row.next()?)),
+    )
+}
+
+/// What is not cleared yet, and when it will be, the soonest first.
+pub fn uncleared(tx: &Tx, freelancer: UserId) -> Result<Vec<(Time, Money)>> {
+    tx.all(
+        "select available_at, net_minor - taken_minor, currency from releases
+         where freelancer_id = $1 and payout_id is null and available_at > $2 and net_minor > taken_minor
+         order by available_at, id",
+        params![freelancer, tx.now()],
+        |row| Ok((row.next()?, Money::new(row.next()?, row.next()?))),
+    )
+}
+
+/// Takes it for a payout, if it is still free and of that amount.
+pub fn claim<P>(tx: &Tx, earned: &Earned, payout: Id<P>) -> Result<bool> {
+    let claimed = tx.execute(
+        "update releases set payout_id = $2
+         where id = $1 and payout_id is null and net_minor - taken_minor = $3 and available_at <= $4",
+        params![earned.id, payout, earned.amount.minor(), tx.now()],
+    )?;
+    Ok(claimed == 1)
+}
+
+/// Lets another payout have it: this one's money came back.
+pub fn free<P>(tx: &Tx, release: ReleaseId, payout: Id<P>) -> Result<bool> {
+    let freed = tx.execute(
+        "update releases set payout_id = null where id = $1 and payout_id = $2",
+        params![release, payout],
+    )?;
+    Ok(freed == 1)
+}

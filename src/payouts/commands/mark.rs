@@ -1,0 +1,46 @@
+//! Payouts by hand: whoever pays says how it went.
+
+use crate::actor::Actor;
+use crate::db::Tx;
+use crate::error::{self, Result};
+use crate::form::Unchecked;
+
+use super::super::model::{Item, ItemStatus, Mark, MarkPayout, Payout, PayoutId, Status};
+use super::super::{PAYOUT_DECIDED, PAYOUT_NOT_MANUAL, queries};
+use super::send::{bounce, give_back, pay};
+
+/// Says that a payout by hand was paid or came back. What it says already changes nothing.
+pub fn mark(tx: &Tx, actor: &Actor, id: PayoutId, input: &Unchecked<MarkPayout>) -> Result<Payout> {
+    actor.require_admin()?;
+    let payout = queries::find(tx, id)?.ok_or_else(error::not_found)?;
+    let input = input.check()?;
+    if !payout.is_by_hand() {
+        return Err(PAYOUT_NOT_MANUAL.error(format!(
+            "{} makes this payout and tells how it ends: GET /payouts/{id}",
+            payout.provider
+        )));
+    }
+    if input.status == Mark::Paid && matches!(payout.status, Status::Failed | Status::PartlyPaid) {
+        return Err(PAYOUT_DECIDED
+            .error(format!(
+                "this payout is {}: its money is free for another, which the freelancer starts with POST /payouts",
+                payout.status
+            ))
+            .with("current", payout.status));
+    }
+    let reference = input.reference.as_ref().map(|reference| reference.as_str());
+    let reason = input.reason.as_ref().map_or("The payout did not arrive.", |reason| reason.as_str());
+    for item in queries::items(tx, id)? {
+        match (input.status, item.status) {
+            (Mark::Paid, ItemStatus::Pending) => pay(tx, actor, &item, reference)?,
+            (Mark::Returned, ItemStatus::Pending) => {
+                let item = Item { transaction_id: reference.map(str::to_owned), ..item };
+                give_back(tx, actor, &item, "returned", reason)?;
+            }
+            (Mark::Returned, ItemStatus::Paid) => bounce(tx, actor, &item, "returned", reason)?,
+            (Mark::Paid, ItemStatus::Paid | ItemStatus::Returned)
+            | (Mark::Returned, ItemStatus::Returned) => {}
+        }
+    }
+    queries::payout_of(tx, id)
+}

@@ -1,0 +1,269 @@
+//! Sending: each part of a payout is one transfer with one key, asked for until its outcome is known and then booked once.
+//! What comes back is free for another payout.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::actor::Actor;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::events;
+use crate::ledger::{self, Account, Journal};
+use crate::params;
+use crate::payments::{self, MovementStatus, Paying, cases, releases};
+use crate::providers::{TransferOutcome, TransferRequest};
+use crate::time::Time;
+use crate::users;
+
+use super::super::model::{Item, ItemId, ItemStatus, Payout, PayoutId, Status, status_of};
+use super::super::{PAYOUT_ACCOUNT, PAYOUT_SEND, queries};
+use super::account::restrict;
+
+/// So many transfers are asked for at a time.
+const AT_ONCE: i64 = 8;
+/// How long a suspended freelancer's payouts lie before they are looked at again.
+const FROZEN_FOR: Duration = Duration::from_secs(3_600);
+
+/// What to ask the provider for now: the parts of a payout that are not decided, those asked for longest ago first. That
+/// they are asked for is on record before it happens.
+pub fn take_up(tx: &Tx, id: PayoutId) -> Result<Vec<(ItemId, TransferRequest)>> {
+    let Some(payout) = queries::find(tx, id)?.filter(|payout| payout.status == Status::Pending) else {
+        return Ok(Vec::new());
+    };
+    if !users::find(tx, payout.freelancer_id)?.is_some_and(|account| account.is_active()) {
+        events::schedule(tx, PAYOUT_SEND, id, tx.now().plus(FROZEN_FOR))?;
+        return Ok(Vec::new());
+    }
+    let open: Vec<ItemId> = tx.all(
+        "select id from payout_items where payout_id = $1 and status = 'pending'
+         order by asked_at nulls first, id limit $2",
+        params![id, AT_ONCE],
+        |row| row.next(),
+    )?;
+    let mut requests = Vec::with_capacity(open.len());
+    for item in open {
+        tx.execute("update payout_items set asked_at = $2 where id = $1", params![item, tx.now()])?;
+        requests.extend(transfer_to_send(tx, item)?.map(|request| (item, request)));
+    }
+    Ok(requests)
+}
+
+/// What to ask the provider for; `None` once the transfer is decided, and where it is paid by hand.
+pub fn transfer_to_send(tx: &Tx, id: ItemId) -> Result<Option<TransferRequest>> {
+    let Some(item) = queries::item(tx, id)?.filter(|item| item.status == ItemStatus::Pending) else {
+        return Ok(None);
+    };
+    match queries::payout_of(tx, item.payout_id)?.is_by_hand() {
+        true => Ok(None),
+        false => queries::request_of(tx, &item).map(Some),
+    }
+}
+
+/// What is left of the payout is asked for again: after `alone` if the provider takes nothing just now, at once if some of
+/// it was never asked for, otherwise after `again`.
+pub fn go_on(tx: &Tx, id: PayoutId, alone: Option<Duration>, again: Duration) -> Result<()> {
+    let first_open = tx.first(
+        "select asked_at from payout_items where payout_id = $1 and status = 'pending' order by asked_at nulls first limit 1",
+        params![id],
+        |row| row.next::<Option<Time>>(),
+    )?;
+    let pause = match (alone, first_open) {
+        (_, None) => return Ok(()),
+        (Some(alone), _) => alone,
+        (None, Some(None)) => Duration::ZERO,
+        (None, Some(Some(_))) => again,
+    };
+    events::schedule(tx, PAYOUT_SEND, id, tx.now().plus(pause))
+}
+
+/// Books what the provider says of a transfer, once. One that was paid can still come back.
+pub fn apply_transfer(tx: &Tx, id: ItemId, outcome: &TransferOutcome) -> Result<()> {
+    let Some(item) = queries::item(tx, id)? else { return Ok(()) };
+    match (outcome, item.status) {
+        (TransferOutcome::Paid { reference }, ItemStatus::Pending) => {
+            pay(tx, &Actor::System, &item, Some(reference))
+        }
+        (TransferOutcome::Paid { .. }, ItemStatus::Paid) => Ok(()),
+        (TransferOutcome::Paid { reference }, ItemStatus::Returned) => {
+            if item.transaction_id.as_ref() == Some(reference) {
+                return Ok(());
+            }
+            // Its money may be on its way a second time by now.
+            let said =
+                json!({ "reference": reference, "amount": item.amount, "currency": item.amount.currency() });
+            cases::open(tx, cases::Kind::IntegrityFailure, id, Some(item.order_id), &said)
+        }
+        (TransferOutcome::Pending { reference, ask_after }, ItemStatus::Pending) => {
+            tx.execute(
+                "update payout_items set transaction_id = $2, updated_at = $3 where id = $1 and transaction_id is null",
+                params![id, reference, tx.now()],
+            )?;
+            events::schedule(tx, PAYOUT_SEND, item.payout_id, tx.now().plus(*ask_after))
+        }
+        (TransferOutcome::Pending { .. }, ItemStatus::Paid | ItemStatus::Returned) => Ok(()),
+        (TransferOutcome::Returned { reference, code, message }, ItemStatus::Pending) => {
+            let item =
+                Item { transaction_id: item.transaction_id.clone().or_else(|| reference.clone()), ..item };
+            give_back(tx, &Actor::System, &item, code, message)?;
+            // The reason may lie with the account: the provider knows.
+            let payout = queries::payout_of(tx, item.payout_id)?;
+            match queries::account(tx, payout.freelancer_id, &payout.provider)? {
+                Some(account) => events::schedule(tx, PAYOUT_ACCOUNT, account.user_id, tx.now()),
+                None => Ok(()),
+            }
+        }
+        (TransferOutcome::Returned { code, message, .. }, ItemStatus::Paid) => {
+            bounce(tx, &Actor::System, &item, code, message)
+        }
+        (TransferOutcome::Returned { .. }, ItemStatus::Returned) => Ok(()),
+    }
+}
+
+/// A transfer did not arrive, or was taken back, after all. Whether there is such a transfer.
+pub fn returned(tx: &Tx, reference: &str, code: &str, message: &str) -> Result<bool> {
+    let Some(item) = queries::item_named(tx, reference)? else { return Ok(false) };
+    let outcome = TransferOutcome::Returned {
+        reference: Some(reference.to_owned()),
+        code: code.to_owned(),
+        message: message.to_owned(),
+    };
+    apply_transfer(tx, item.id, &outcome).map(|()| true)
+}
+
+/// A part has reached its freelancer.
+pub(super) fn pay(tx: &Tx, actor: &Actor, item: &Item, reference: Option<&str>) -> Result<()> {
+    decide(tx, item, ItemStatus::Paid, reference, None)?;
+    book(tx, item, "payout_sent", |payouts| [(payouts, -1), (Account::Provider, 1)])?;
+    list(tx, item, MovementStatus::Success, reference)?;
+    settle(tx, actor, item.payout_id)
+}
+
+/// A part that was on its way is not any more.
+pub(super) fn give_back(tx: &Tx, actor: &Actor, item: &Item, code: &str, message: &str) -> Result<()> {
+    let payable = Account::Payable(freelancer_of(tx, item)?.freelancer_id.cast());
+    take_back(tx, actor, item, code, message, |payouts| [(payouts, -1), (payable, 1)])
+}
+
+/// A part that was paid has come back: the account that it went to gets nothing more for now.
+pub(super) fn bounce(tx: &Tx, actor: &Actor, item: &Item, code: &str, message: &str) -> Result<()> {
+    let payout = freelancer_of(tx, item)?;
+    let payable = Account::Payable(payout.freelancer_id.cast());
+    take_back(tx, actor, item, code, message, |_| [(Account::Provider, -1), (payable, 1)])?;
+    restrict(tx, actor, payout.freelancer_id, &payout.provider, message)
+}
+
+fn take_back(
+    tx: &Tx,
+    actor: &Actor,
+    item: &Item,
+    code: &str,
+    message: &str,
+    lines: impl Fn(Account) -> [(Account, i64); 2],
+) -> Result<()> {
+    decide(tx, item, ItemStatus::Returned, item.transaction_id.as_deref(), Some((code, message)))?;
+    if !releases::free(tx, item.release_id, item.payout_id)? {
+        return Err(Error::broken(format!("what payout {} returns was not its own", item.payout_id)));
+    }
+    book(tx, item, "payout_returned", lines)?;
+    list(tx, item, MovementStatus::Failed, item.transaction_id.as_deref())?;
+    tracing::warn!(payout = %item.payout_id, item = %item.id, code, message, "a part of a payout came back");
+    metrics::counter!("payout_items_returned_total").increment(1);
+    let payout = freelancer_of(tx, item)?;
+    let body = json!({
+        "payout_id": payout.id, "freelancer_id": payout.freelancer_id, "order_id": item.order_id, "title": item.title,
+        "amount": item.amount, "currency": item.amount.currency(), "message": message,
+    });
+    events::append(tx, actor, "payout_returned", payout.id, body)?;
+    settle(tx, actor, payout.id)
+}
+
+fn decide(
+    tx: &Tx,
+    item: &Item,
+    to: ItemStatus,
+    reference: Option<&str>,
+    failure: Option<(&str, &str)>,
+) -> Result<()> {
+    let decided = tx.execute(
+        "update payout_items set status = $3, transaction_id = coalesce($4, transaction_id), failure = $5,
+             failure_message = $6, updated_at = $7
+         where id = $1 and status = $2",
+        params![
+            item.id,
+            item.status,
+            to,
+            reference,
+            failure.map(|(code, _)| code),
+            failure.map(|(_, message)| message),
+            tx.now()
+        ],
+    )?;
+    if decided == 1 { Ok(()) } else { Err(Error::broken("a part of a payout was decided twice")) }
+}
+
+/// Moves the part's amount, given the account of what is on its way to its freelancer.
+fn book(
+    tx: &Tx,
+    item: &Item,
+    kind: &'static str,
+    lines: impl Fn(Account) -> [(Account, i64); 2],
+) -> Result<()> {
+    let payouts = Account::Payouts(freelancer_of(tx, item)?.freelancer_id.cast());
+    let lines = lines(payouts).map(|(account, sign)| (account, sign * item.amount.minor()));
+    ledger::post(
+        tx,
+        &Journal {
+            order_id: item.order_id.cast(),
+            kind,
+            cause_id: item.id.cast(),
+            currency: item.amount.currency(),
+            lines: &lines,
+        },
+    )
+}
+
+fn list(tx: &Tx, item: &Item, status: MovementStatus, reference: Option<&str>) -> Result<()> {
+    payments::list_payout(
+        tx,
+        &Paying {
+            freelancer: freelancer_of(tx, item)?.freelancer_id,
+            order_id: item.order_id,
+            amount: item.amount,
+            status,
+            cause_id: item.id.cast(),
+            transaction_id: reference,
+        },
+    )
+}
+
+fn freelancer_of(tx: &Tx, item: &Item) -> Result<Payout> {
+    queries::payout_of(tx, item.payout_id)
+}
+
+/// Notes where the whole stands, and tells its freelancer when it is over.
+fn settle(tx: &Tx, actor: &Actor, id: PayoutId) -> Result<()> {
+    let before = queries::payout_of(tx, id)?;
+    let status = status_of(&queries::standings(tx, id)?);
+    tx.execute(
+        "update payouts set status = $2, version = version + 1, updated_at = $3 where id = $1",
+        params![id, status, tx.now()],
+    )?;
+    if status == Status::Pending || before.status != Status::Pending {
+        return Ok(());
+    }
+    events::cancel(tx, PAYOUT_SEND, id)?;
+    if status == Status::Failed {
+        return Ok(());
+    }
+    let paid: i64 = tx.one(
+        "select cast(coalesce(sum(amount_minor), 0) as bigint) from payout_items where payout_id = $1 and status = 'paid'",
+        params![id],
+        |row| row.next(),
+    )?;
+    let body = json!({
+        "payout_id": id, "freelancer_id": before.freelancer_id, "amount": before.amount.with_minor(paid),
+        "currency": before.amount.currency(),
+    });
+    events::append(tx, actor, "payout_paid", id, body).map(drop)
+}

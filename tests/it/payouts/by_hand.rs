@@ -1,0 +1,91 @@
+//! Payouts for those who pay by hand.
+
+use guildhall::config::PayoutsBy;
+use serde_json::{Value, json};
+
+use crate::support::{Person, TestApp};
+
+const DETAILS: &str = "IBAN DE02 1203 0000 0000 2020 51\nAda Lovelace";
+
+/// A house that pays by hand, a payout that waits for it, and the administrator; the seller's session is new.
+async fn waiting() -> (TestApp, Person, Person, Value) {
+    let app = TestApp::with(|config| config.payouts = PayoutsBy::Manual).await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    app.post("/payouts/account", &seller, None).await.problem(409, "payouts_by_hand");
+    app.earned(&buyer, &seller, "10.00", "USD").await;
+    app.earned(&buyer, &seller, "20.00", "USD").await;
+    let seller = app.cleared().await;
+    let refused = app.pay_out(&seller).await.problem(409, "payout_account_required").json();
+    assert_eq!(refused["account"], "none");
+    app.put("/payouts/account", &seller, json!({ "details": DETAILS })).await.expect(200);
+    let payout = app.pay_out(&seller).await.expect(201).json();
+    let admin = app.admin().await;
+    (app, seller, admin, payout)
+}
+
+async fn mark(app: &TestApp, admin: &Person, payout: &Value, body: Value) -> crate::support::Reply {
+    app.post(&format!("/admin/payouts/{}/mark", payout["id"].as_str().unwrap()), admin, body).await
+}
+
+#[tokio::test]
+async fn whoever_pays_sees_what_to_pay_and_says_when_it_is_done() {
+    let (app, seller, admin, payout) = waiting().await;
+    app.settle().await;
+    let to_do = app.get("/admin/payouts?status=pending", &admin).await.expect(200).json();
+    assert_eq!(to_do["data"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&to_do["data"][0]["details"], &to_do["data"][0]["amount"]),
+        (&json!(DETAILS), &json!("27.00"))
+    );
+    assert!(app.payout(&seller, &payout).await.get("details").is_none());
+    let paid = json!({ "status": "paid", "reference": "SEPA 7" });
+    assert_eq!(mark(&app, &admin, &payout, paid.clone()).await.expect(200).json()["status"], "paid");
+    mark(&app, &admin, &payout, paid).await.expect(200);
+    let seen = app.payout(&seller, &payout).await;
+    assert_eq!((&seen["status"], &seen["items"][1]["transaction_id"]), (&json!("paid"), &json!("SEPA 7")));
+    assert_eq!(app.told(&seller).await.iter().filter(|kind| *kind == "payout_paid").count(), 1);
+    let left = app.get("/admin/payouts?status=pending", &admin).await.expect(200).json();
+    assert_eq!(left["data"], json!([]));
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn what_did_not_arrive_is_paid_out_again_when_the_details_are_mended() {
+    for arrives_first in [false, true] {
+        let (app, seller, admin, payout) = waiting().await;
+        if arrives_first {
+            mark(&app, &admin, &payout, json!({ "status": "paid" })).await.expect(200);
+        }
+        let returned = json!({ "status": "returned", "reason": "The account is closed." });
+        let marked = mark(&app, &admin, &payout, returned).await.expect(200).json();
+        assert_eq!(marked["status"], "failed");
+        assert_eq!(marked["items"][0]["failure"], "The account is closed.");
+        let refused = mark(&app, &admin, &payout, json!({ "status": "paid" })).await;
+        assert_eq!(refused.problem(409, "payout_decided").json()["current"], "failed");
+        assert_eq!(app.balance_in(&seller, "USD").await["available"], "27.00");
+        if arrives_first {
+            app.pay_out(&seller).await.problem(409, "payout_account_required");
+            app.put("/payouts/account", &seller, json!({ "details": "IBAN of another" })).await.expect(200);
+        }
+        let again = app.pay_out(&seller).await.expect(201).json();
+        assert_ne!(again["id"], payout["id"]);
+        mark(&app, &admin, &again, json!({ "status": "paid" })).await.expect(200);
+        app.verify().await;
+    }
+}
+
+#[tokio::test]
+async fn details_are_for_their_owner_and_those_who_pay() {
+    let (app, seller, _, _) = waiting().await;
+    let shown = app.get("/payouts/account", &seller).await.expect(200);
+    assert_eq!(shown.json()["details"], DETAILS);
+    let stale = [("if-match", "\"7.x\"")];
+    let change = json!({ "details": "elsewhere" });
+    let reply = app.request("PUT", "/payouts/account", Some(&seller.token), &stale, Some(change)).await;
+    reply.problem(412, "stale_version");
+    app.put("/payouts/account", &seller, shown.json()).await.expect(200);
+    let too_long = json!({ "details": "x".repeat(501) });
+    assert_eq!(app.put("/payouts/account", &seller, too_long).await.expect(422).pointers(), ["/details"]);
+    let hidden = "select count(*) from events where cast(body as text) like '%IBAN%'";
+    assert_eq!(app.count(hidden).await, 0);
+}
