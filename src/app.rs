@@ -16,7 +16,9 @@ use crate::providers::telling::{self, SANDBOX_SETTLE, SANDBOX_TELL, Telling};
 use crate::providers::{Provider, Sandbox, sandbox};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
-use crate::{listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users, webhooks};
+use crate::{
+    listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users, webhooks,
+};
 
 /// A running Guildhall; clones share it.
 #[derive(Clone)]
@@ -247,9 +249,10 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
         Service::Orders => orders::operations(),
-        Service::Payments => {
-            [payments::operations(), payouts::operations(), webhooks::operations()].into_iter().flatten().collect()
-        }
+        Service::Payments => [payments::operations(), payouts::operations(), webhooks::operations()]
+            .into_iter()
+            .flatten()
+            .collect(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),
     }

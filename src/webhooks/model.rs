@@ -33,6 +33,8 @@ pub struct Told {
     pub reference: String,
     /// Our key of that, where the provider told it.
     pub key: Option<String>,
+    /// The freelancer's account that it happened in; `None` for our own.
+    pub account: Option<String>,
     /// The order that it names, ours or not.
     pub order_id: Option<Id<()>>,
     pub happened_at: Time,

@@ -10,7 +10,7 @@ use super::model::{EventId, Told};
 /// The event, while it waits.
 pub fn open(tx: &Tx, id: EventId) -> Result<Option<Told>> {
     tx.first(
-        "select id, kind, said, reference, key, order_id, happened_at, received_at, tries from webhook_inbox
+        "select id, kind, said, reference, key, account, order_id, happened_at, received_at, tries from webhook_inbox
          where id = $1 and state in ('waiting', 'parked')",
         params![id],
         |row| {
@@ -20,6 +20,7 @@ pub fn open(tx: &Tx, id: EventId) -> Result<Option<Told>> {
                 said: row.next()?,
                 reference: row.next()?,
                 key: row.next()?,
+                account: row.next()?,
                 order_id: row.next()?,
                 happened_at: row.next()?,
                 received_at: row.next()?,

@@ -15,7 +15,8 @@ use crate::events;
 use crate::id::Id;
 use crate::orders;
 use crate::payments::{self, Attempt, RefundId, cases};
-use crate::providers::{Charge, NoticeKind, Outcome, RefundRequest, patiently};
+use crate::payouts::{self, ItemId};
+use crate::providers::{Charge, NoticeKind, Outcome, RefundRequest, TransferRequest, patiently};
 
 use super::model::Told;
 use super::{WEBHOOK_CATCH_UP, commands, queries};
@@ -35,6 +36,9 @@ const AT_ONCE: usize = 100;
 enum Matter {
     Charge(Box<Attempt>),
     Refund(RefundId, Box<RefundRequest>),
+    Transfer(ItemId, Box<TransferRequest>),
+    /// A freelancer's account, by the provider's id of it.
+    Account(String),
     /// It is known and nothing about it is open.
     Settled,
     Unknown,
@@ -51,6 +55,8 @@ pub fn apply(app: App, event: Id<()>) -> Reacting {
             None => Ok(()),
             Some((Matter::Charge(attempt), told)) => apply_charge(&app, told, *attempt).await,
             Some((Matter::Refund(id, request), told)) => apply_refund(&app, told, id, &request).await,
+            Some((Matter::Transfer(id, request), told)) => apply_transfer(&app, told, id, &request).await,
+            Some((Matter::Account(reference), told)) => look_at_account(&app, told, reference).await,
             Some((Matter::Settled, told)) => app.db().write(move |tx| commands::done(tx, told.id)).await,
             Some((Matter::Unknown, told)) => park(&app, told).await,
         }
@@ -69,9 +75,14 @@ fn matter(tx: &Tx, told: &Told) -> Result<Matter> {
             Some(id) => Ok(payments::refund_to_send(tx, id)?
                 .map_or(Matter::Settled, |request| Matter::Refund(id, Box::new(request)))),
         },
-        NoticeKind::Transfer | NoticeKind::Account | NoticeKind::Chargeback | NoticeKind::Payout => {
-            Ok(Matter::Unknown)
+        NoticeKind::Transfer => {
+            let known = payouts::transfer_known_as(tx, key, &told.reference)?;
+            Ok(known.map_or(Matter::Unknown, |(id, request)| Matter::Transfer(id, Box::new(request))))
         }
+        NoticeKind::Account => Ok(Matter::Account(told.reference.clone())),
+        // What leaves a freelancer's account for his bank says how the account stands; our own is no concern here.
+        NoticeKind::Payout => Ok(told.account.clone().map_or(Matter::Settled, Matter::Account)),
+        NoticeKind::Chargeback => Ok(Matter::Unknown),
         NoticeKind::Other => Ok(Matter::Settled),
     }
 }
@@ -100,6 +111,30 @@ async fn apply_refund(app: &App, told: Told, id: RefundId, request: &RefundReque
             commands::done(tx, told.id)
         })
         .await
+}
+
+async fn apply_transfer(app: &App, told: Told, id: ItemId, request: &TransferRequest) -> Result<()> {
+    let outcome = patiently(app.provider().look_for_transfer(request)).await?;
+    let Some(outcome) = outcome else { return park(app, told).await };
+    app.db()
+        .write(move |tx| {
+            payouts::apply_transfer(tx, id, &outcome)?;
+            commands::done(tx, told.id)
+        })
+        .await
+}
+
+/// Lets payouts look at the account, as they do when they come to it by themselves.
+async fn look_at_account(app: &App, told: Told, reference: String) -> Result<()> {
+    let id = told.id;
+    let is_known = app.db().write(move |tx| {
+        let is_known = payouts::account_told(tx, &reference)?;
+        if is_known {
+            commands::done(tx, id)?;
+        }
+        Ok(is_known)
+    });
+    if is_known.await? { Ok(()) } else { park(app, told).await }
 }
 
 /// What is not known here may be known soon. A charge that is given up, succeeded and names an order of ours is somebody's
