@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::db::{Place, Server, ServerUrl};
 use crate::error::{Error, Result};
 use crate::money::{Currency, Rate};
+use crate::secret::Secret;
 
 pub use keys::{KEYS, Key, Shape};
 pub use layers::{Given, Loaded, Mistakes, Origin, load};
@@ -41,6 +42,42 @@ pub struct Config {
     pub log: String,
     pub log_format: LogFormat,
     pub market: Market,
+    pub provider: PaymentProvider,
+    pub stripe: Stripe,
+    /// Whether play money is meant although there is a key for real money.
+    pub allow_sandbox: bool,
+}
+
+crate::words! {
+    /// Who charges buyers and pays freelancers.
+    pub enum PaymentProvider {
+        /// Built in; its money is play money.
+        Sandbox = "sandbox",
+        Stripe = "stripe",
+    }
+}
+
+/// How Stripe is reached.
+#[derive(Debug, Clone)]
+pub struct Stripe {
+    pub secret_key: Option<Secret>,
+    pub secret_key_file: Option<PathBuf>,
+    /// What its webhooks are signed with.
+    pub webhook_secrets: Vec<Secret>,
+    pub webhook_secrets_file: Option<PathBuf>,
+    pub url: String,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            secret_key: None,
+            secret_key_file: None,
+            webhook_secrets: Vec::new(),
+            webhook_secrets_file: None,
+            url: "https://api.stripe.com".to_owned(),
+        }
+    }
 }
 
 crate::words! {
@@ -166,6 +203,9 @@ impl Default for Config {
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
             market: Market::default(),
+            provider: PaymentProvider::Sandbox,
+            stripe: Stripe::default(),
+            allow_sandbox: false,
         }
     }
 }
@@ -175,6 +215,12 @@ impl Config {
     pub fn public_url(&self) -> String {
         let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
         url.trim_end_matches('/').to_owned()
+    }
+
+    /// Play money while there is a key for real money: somebody forgot to choose.
+    pub fn forgets_stripe(&self) -> bool {
+        let has_key = self.stripe.secret_key.is_some() || self.stripe.secret_key_file.is_some();
+        self.provider == PaymentProvider::Sandbox && has_key && !self.allow_sandbox
     }
 
     /// Whether strangers can reach it.
