@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::config::{Config, Service};
+use crate::config::{Config, PaymentProvider, Service};
 use crate::db::{Db, Tx, Wiring};
 use crate::error::Result;
 use crate::events::{self, Handler, Handlers, Node, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits, idempotency};
 use crate::id::Id;
 use crate::providers::telling::{self, SANDBOX_SETTLE, SANDBOX_TELL, Telling};
-use crate::providers::{Provider, Sandbox, sandbox};
+use crate::providers::{Absent, Provider, Sandbox, Stripe, sandbox, stripe};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{
@@ -36,13 +36,13 @@ struct Inner {
     draining: AtomicBool,
 }
 
-/// How the payment provider is made, once the database is open.
+/// How the built-in payment provider is made, once the database is open.
 pub type MakeProvider = Box<dyn FnOnce(&Db) -> Arc<dyn Provider>>;
 
 /// What is not in the configuration: tests use cheaper passwords and other providers, one process records metrics once.
 pub struct Parts {
     pub password_cost: Cost,
-    /// The sandbox keeps its books in the database that it is given.
+    /// Who charges where the configuration chooses none outside. The sandbox keeps its books in the database that it is given.
     pub provider: MakeProvider,
     /// Whether the sandbox tells what happens in its books, beside being asked.
     pub telling: Telling,
@@ -73,7 +73,10 @@ impl App {
         let services: Vec<&str> = config.services.iter().map(|service| service.as_str()).collect();
         let node = Node::new(config.listen, services.join(","));
         let db = Db::open(&place, parts.clock, wiring(&config, node.clone(), parts.telling))?;
-        let provider = (parts.provider)(&db);
+        let provider = match config.provider {
+            PaymentProvider::Sandbox => (parts.provider)(&db),
+            PaymentProvider::Stripe => stripe(&config),
+        };
         Ok(Self(Arc::new(Inner {
             node,
             db,
@@ -129,6 +132,17 @@ impl App {
 
     pub fn start_draining(&self) {
         self.0.draining.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Stripe where payments are served and its key is there: other commands and other processes need none.
+fn stripe(config: &Config) -> Arc<dyn Provider> {
+    if !config.services.contains(&Service::Payments) {
+        return Arc::new(Absent::new("stripe", "payments are not served here".to_owned()));
+    }
+    match stripe::Settings::read(&config.stripe).and_then(Stripe::new) {
+        Ok(stripe) => Arc::new(stripe),
+        Err(why) => Arc::new(Absent::new("stripe", why)),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod id;
 pub mod money;
 pub mod rating;
+pub mod secret;
 pub mod time;
 
 // What every service stands on.
@@ -17,6 +18,7 @@ pub mod http;
 pub mod ledger;
 pub mod page;
 pub mod providers;
+pub mod tls;
 pub mod version;
 
 // The services, each above the ones before it.

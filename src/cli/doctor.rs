@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::{Failure, lock, pending, say};
 use crate::app::{App, Parts};
-use crate::config::{Config, KEYS, Loaded, Mistakes};
+use crate::config::{Config, KEYS, Loaded, Mistakes, PaymentProvider, Service};
 use crate::db::{self, Place};
 use crate::events;
 use crate::http::server::Limits;
+use crate::providers::stripe;
 use crate::test_clock;
 use crate::time::Time;
 use crate::users;
@@ -80,6 +81,7 @@ pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> Result<ExitCode, Failur
     let config = &loaded.config;
     surplus_variables(&mut report);
     reach(&mut report, config);
+    provider(&mut report, config);
     risks(&mut report, config);
     let usable = engine(&mut report, config);
     serving(&mut report, config);
@@ -97,7 +99,7 @@ fn settings(loaded: &Loaded) -> String {
     };
     for key in KEYS {
         let (value, origin) = (key.show(&loaded.config), loaded.origin(key));
-        text.push_str(&format!("  {:<19} {origin:<24} {value}\n", key.name, origin = origin.to_string()));
+        text.push_str(&format!("  {:<27} {origin:<36} {value}\n", key.name, origin = origin.to_string()));
     }
     text.push('\n');
     text
@@ -155,19 +157,39 @@ fn is_local(url: &str) -> bool {
     }
 }
 
-/// What is meant for trying things out.
-fn risks(report: &mut Report, config: &Config) {
-    if config.is_public() {
-        report.warn(
+/// Who charges, and with whose money.
+fn provider(report: &mut Report, config: &Config) {
+    match config.provider {
+        PaymentProvider::Sandbox if config.forgets_stripe() => report.fail(
+            "there is a key for Stripe, and orders are paid with the sandbox's play money",
+            "set provider to stripe, or allow_sandbox to true",
+        ),
+        PaymentProvider::Sandbox if config.is_public() => report.warn(
             format!("the sandbox payment provider is open to other machines on {}", config.listen),
             "listen on 127.0.0.1 unless this is a demonstration: its money is play money",
-        );
-    } else {
-        report.ok(format!(
+        ),
+        PaymentProvider::Sandbox => report.ok(format!(
             "the sandbox payment provider is reached from this machine only ({})",
             config.listen
-        ));
+        )),
+        PaymentProvider::Stripe if !config.services.contains(&Service::Payments) => {
+            report.ok("payments are served by other processes: only they need the key for Stripe")
+        }
+        PaymentProvider::Stripe => match stripe::Settings::read(&config.stripe) {
+            Err(why) => report.fail(format!("orders cannot be paid through Stripe: {why}"), ""),
+            Ok(settings) => {
+                for (doubt, mend) in settings.doubts() {
+                    report.warn(doubt, mend);
+                }
+                let money = if settings.is_live() { "real" } else { "test" };
+                report.ok(format!("orders are paid through Stripe with {money} money, at {}", settings.url));
+            }
+        },
     }
+}
+
+/// What is meant for trying things out.
+fn risks(report: &mut Report, config: &Config) {
     match (config.test_clock, config.is_public()) {
         (true, true) => {
             report.fail("the test clock is on and open to other machines", "set test_clock to false")

@@ -11,11 +11,12 @@ use tokio::time::MissedTickBehavior;
 
 use super::{Failure, Lock, logs, open, pending};
 use crate::app::{self, App, Parts};
-use crate::config::Config;
+use crate::config::{Config, PaymentProvider, Service};
 use crate::db::Place;
 use crate::events::{self, Watch};
 use crate::http::server::{self, Limits};
 use crate::http::{metrics_router, router};
+use crate::providers::{Stripe, stripe};
 use crate::test_clock;
 use crate::users;
 
@@ -30,6 +31,7 @@ const WORKER_DRAIN: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(3);
 
 pub async fn serve(mut config: Config) -> Result<(), Failure> {
+    refuse_wrong_money(&config)?;
     let _lock = Lock::take(&config)?;
     refuse_old_schema(&config)?;
     let listener = bind(&mut config.listen, "listen").await?;
@@ -117,6 +119,25 @@ async fn say_goodbye(app: &App) {
     }
 }
 
+/// Nobody pays by mistake with play money, or through a provider that cannot be reached.
+fn refuse_wrong_money(config: &Config) -> Result<(), Failure> {
+    if !config.services.contains(&Service::Payments) {
+        return Ok(());
+    }
+    if config.forgets_stripe() {
+        let why = "there is a key for Stripe, and orders would be paid with the sandbox's play money: set provider to stripe, or allow_sandbox to true";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    if config.provider == PaymentProvider::Stripe {
+        let settings = stripe::Settings::read(&config.stripe).map_err(Failure::Usage)?;
+        for (doubt, mend) in settings.doubts() {
+            tracing::warn!(mend, "{doubt}");
+        }
+        Stripe::new(settings).map_err(Failure::Usage)?;
+    }
+    Ok(())
+}
+
 /// With `no_migrate` the schema must be there already.
 fn refuse_old_schema(config: &Config) -> Result<(), Failure> {
     let lacking = pending(config)?;
@@ -186,7 +207,7 @@ async fn announce(app: &App) -> Result<(), Failure> {
     if logs::is_human(config) {
         eprintln!("{}", welcome(config, &address, metrics.as_deref(), has_administrator));
     }
-    if config.is_public() {
+    if config.is_public() && config.provider == PaymentProvider::Sandbox {
         tracing::warn!(
             "THE SANDBOX PAYMENT PROVIDER IS OPEN TO OTHER MACHINES: orders are paid with play money. Listen on 127.0.0.1 unless this is a demonstration"
         );

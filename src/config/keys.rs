@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Config, LogFormat, PayoutsBy, Service};
+use super::{Config, LogFormat, PaymentProvider, PayoutsBy, Service};
 use crate::db::ServerUrl;
 use crate::money::{Currency, Rate, Threshold};
+use crate::secret::Secret;
 
 const HOUR_S: u64 = 3_600;
 const DAY_S: u64 = 24 * HOUR_S;
@@ -39,6 +40,11 @@ impl Key {
     /// `data-dir` of `--data-dir`.
     pub fn flag(&self) -> String {
         self.name.replace('_', "-")
+    }
+
+    /// Whether its value is not to be repeated to people.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.name, "database_url" | "stripe_secret_key" | "stripe_webhook_secrets")
     }
 
     pub fn variable(&self) -> String {
@@ -297,6 +303,83 @@ pub const KEYS: &[Key] = &[
         show: |config| (config.market.late_after.as_secs() / HOUR_S).to_string(),
     },
     Key {
+        name: "provider",
+        about: "Who charges buyers and pays freelancers: stripe, or the built-in sandbox with its play money",
+        mend: "sandbox or stripe",
+        shape: Shape::One,
+        set: |config, text| {
+            config.provider = PaymentProvider::parse(text)?;
+            Some(())
+        },
+        show: |config| config.provider.to_string(),
+    },
+    Key {
+        name: "stripe_secret_key",
+        about: "The secret key (sk_…) or a restricted one (rk_…); safer in a file",
+        mend: "the key from Stripe's dashboard",
+        shape: Shape::One,
+        set: |config, text| {
+            config.stripe.secret_key = Some(Secret::new(text.trim()));
+            Some(())
+        },
+        show: |config| config.stripe.secret_key.as_ref().map_or(String::new(), redacted),
+    },
+    Key {
+        name: "stripe_secret_key_file",
+        about: "A file with the secret key",
+        mend: "a file",
+        shape: Shape::One,
+        set: |config, text| {
+            config.stripe.secret_key_file = Some(PathBuf::from(text));
+            Some(())
+        },
+        show: |config| shown(config.stripe.secret_key_file.as_ref()),
+    },
+    Key {
+        name: "stripe_webhook_secrets",
+        about: "The signing secrets of the webhook's endpoint, several while one replaces another; safer in a file",
+        mend: "secrets such as whsec_…",
+        shape: Shape::List,
+        set: |config, text| {
+            config.stripe.webhook_secrets = list(text, |text| Some(Secret::new(text)))?;
+            Some(())
+        },
+        show: |config| config.stripe.webhook_secrets.iter().map(redacted).collect::<Vec<_>>().join(","),
+    },
+    Key {
+        name: "stripe_webhook_secrets_file",
+        about: "A file with the signing secrets, one a line",
+        mend: "a file",
+        shape: Shape::One,
+        set: |config, text| {
+            config.stripe.webhook_secrets_file = Some(PathBuf::from(text));
+            Some(())
+        },
+        show: |config| shown(config.stripe.webhook_secrets_file.as_ref()),
+    },
+    Key {
+        name: "stripe_url",
+        about: "Where Stripe's API answers; another one only for tests",
+        mend: "an https URL without credentials, query or fragment, such as https://api.stripe.com",
+        shape: Shape::One,
+        set: |config, text| {
+            config.stripe.url = web_url(text)?;
+            Some(())
+        },
+        show: |config| config.stripe.url.clone(),
+    },
+    Key {
+        name: "allow_sandbox",
+        about: "Take play money although there is a key for Stripe",
+        mend: "true or false",
+        shape: Shape::Switch,
+        set: |config, text| {
+            config.allow_sandbox = switch(text)?;
+            Some(())
+        },
+        show: |config| config.allow_sandbox.to_string(),
+    },
+    Key {
         name: "log",
         about: "What is logged, as in RUST_LOG",
         mend: "a level or a filter, such as info or guildhall=debug,warn",
@@ -320,6 +403,17 @@ pub const KEYS: &[Key] = &[
         show: |config| config.log_format.to_string(),
     },
 ];
+
+/// A secret's kind: `sk_live_…`.
+fn redacted(secret: &Secret) -> String {
+    let kinds = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"];
+    let kind = kinds.into_iter().find(|kind| secret.reveal().starts_with(kind));
+    format!("{}…", kind.unwrap_or_default())
+}
+
+fn shown(file: Option<&PathBuf>) -> String {
+    file.map_or(String::new(), |file| file.display().to_string())
+}
 
 fn address(text: &str) -> Option<SocketAddr> {
     let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
@@ -404,6 +498,16 @@ mod tests {
         for bad in ["*", "https://app.example.com/shop", "app.example.com", "https://*", "null"] {
             assert_eq!(origin(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_shown_by_its_kind() {
+        let mut config = Config::default();
+        for key in KEYS.iter().filter(|key| key.name.starts_with("stripe_") && key.is_secret()) {
+            assert_eq!((key.set)(&mut config, "sk_live_hunter2,whsec_hunter2"), Some(()), "{}", key.name);
+            assert!(!key.show(&config).contains("hunter2"), "{}", key.show(&config));
+        }
+        assert!(!format!("{config:?}").contains("hunter2"));
     }
 
     /// What is shown can be written back, so `doctor` prints a file that works.

@@ -120,8 +120,7 @@ fn highest(key: &Key, given: &Given, in_file: &BTreeMap<&str, String>) -> Option
 }
 
 fn mistake(key: &Key, text: &str, origin: &Origin, file: Option<&Path>) -> String {
-    // A URL may hold a password.
-    let shown = if key.name == "database_url" { "…" } else { text };
+    let shown = if key.is_secret() { "…" } else { text };
     let place = match origin {
         Origin::Flag => format!("--{} {shown}", key.flag()),
         Origin::Environment(name) => format!("{name}={shown}"),

@@ -13,6 +13,7 @@ use url::Url;
 use crate::db::{Place, Server, ServerUrl};
 use crate::error::{Error, Result};
 use crate::money::{Currency, Rate, Threshold};
+use crate::secret::Secret;
 
 pub use keys::{KEYS, Key, Shape};
 pub use layers::{Given, Loaded, Mistakes, Origin, load};
@@ -47,6 +48,42 @@ pub struct Config {
     /// Nothing less is paid out to freelancers who say no other.
     pub payout_minimum: Threshold,
     pub market: Market,
+    pub provider: PaymentProvider,
+    pub stripe: Stripe,
+    /// Whether play money is meant although there is a key for real money.
+    pub allow_sandbox: bool,
+}
+
+crate::words! {
+    /// Who charges buyers and pays freelancers.
+    pub enum PaymentProvider {
+        /// Built in; its money is play money.
+        Sandbox = "sandbox",
+        Stripe = "stripe",
+    }
+}
+
+/// How Stripe is reached.
+#[derive(Debug, Clone)]
+pub struct Stripe {
+    pub secret_key: Option<Secret>,
+    pub secret_key_file: Option<PathBuf>,
+    /// What its webhooks are signed with.
+    pub webhook_secrets: Vec<Secret>,
+    pub webhook_secrets_file: Option<PathBuf>,
+    pub url: String,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            secret_key: None,
+            secret_key_file: None,
+            webhook_secrets: Vec::new(),
+            webhook_secrets_file: None,
+            url: "https://api.stripe.com".to_owned(),
+        }
+    }
 }
 
 crate::words! {
@@ -184,6 +221,9 @@ impl Default for Config {
             payouts: PayoutsBy::Provider,
             payout_minimum: Threshold::default(),
             market: Market::default(),
+            provider: PaymentProvider::Sandbox,
+            stripe: Stripe::default(),
+            allow_sandbox: false,
         }
     }
 }
@@ -200,6 +240,12 @@ impl Config {
         let origin = |link: &str| Url::parse(link).ok().map(|url| url.origin().ascii_serialization());
         let Some(of_link) = origin(link) else { return false };
         origin(&self.public_url()).as_ref() == Some(&of_link) || self.cors_origins.contains(&of_link)
+    }
+
+    /// Play money while there is a key for real money: somebody forgot to choose.
+    pub fn forgets_stripe(&self) -> bool {
+        let has_key = self.stripe.secret_key.is_some() || self.stripe.secret_key_file.is_some();
+        self.provider == PaymentProvider::Sandbox && has_key && !self.allow_sandbox
     }
 
     /// Whether strangers can reach it.

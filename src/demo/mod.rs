@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::{App, Parts};
-use crate::config::{Config, Market};
+use crate::config::{Config, Market, PaymentProvider};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::events;
@@ -43,7 +43,7 @@ pub fn setting(config: Config) -> (Config, Parts) {
     let clock = Arc::new(Clock::behind(HOUR * HOURS));
     // Nobody listens in a story that is over.
     let parts = Parts { clock, telling: Telling(false), ..Parts::default() };
-    (Config { rate_limit: false, market, ..config }, parts)
+    (Config { rate_limit: false, market, provider: PaymentProvider::Sandbox, ..config }, parts)
 }
 
 /// Fills an empty database: at scale 1 about 130 people, 200 listings and 500 orders. The same seed makes the same people

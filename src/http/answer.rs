@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -71,6 +72,19 @@ impl Answer {
     pub fn header(mut self, name: HeaderName, value: String) -> Self {
         self.headers.push((name.as_str().to_owned(), value));
         self
+    }
+
+    /// Whether it says that the outcome is still to come.
+    pub fn is_accepted(&self) -> bool {
+        self.status == StatusCode::ACCEPTED
+    }
+
+    /// Another member of its JSON object: for the one who asked, after the answer was kept for whoever asks again.
+    pub fn also(mut self, name: &str, value: &impl Serialize) -> Result<Self> {
+        let mut body: Map<String, Value> = serde_json::from_slice(&self.body)?;
+        body.insert(name.to_owned(), serde_json::to_value(value)?);
+        self.body = serde_json::to_vec(&body)?;
+        Ok(self)
     }
 
     pub(super) fn etag_value(&self) -> Option<&str> {

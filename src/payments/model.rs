@@ -12,7 +12,7 @@ use crate::orders::{Order, OrderId};
 use crate::time::Time;
 use crate::words;
 
-use crate::providers::Charge;
+use crate::providers::{Charge, Outcome};
 
 pub type PaymentId = Id<Payment>;
 pub type RefundId = Id<Refund>;
@@ -69,6 +69,41 @@ pub struct SeenPayment {
     /// Why it failed.
     pub failure: Option<String>,
     pub created_at: Time,
+}
+
+/// A payment that its buyer was just told to do something about.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct AcceptedPayment {
+    #[serde(flatten)]
+    pub payment: SeenPayment,
+    /// Only while the payment requires_action, where the provider needs the buyer's browser, and only in the first answer:
+    /// it is not kept, and a repeated Idempotency-Key does not bring it back. POST /payments/{id}/confirm does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_action: Option<NextAction>,
+}
+
+/// How the buyer goes on.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct NextAction {
+    /// What the provider's script in the browser takes; for this buyer alone.
+    pub client_secret: Option<String>,
+    /// A page to send the buyer to.
+    pub url: Option<String>,
+}
+
+impl NextAction {
+    /// `None` where the provider wants nothing but a confirmation.
+    pub fn of(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::RequiresAction { client_secret, url, .. }
+                if client_secret.is_some() || url.is_some() =>
+            {
+                let client_secret = client_secret.as_ref().map(|secret| secret.reveal().to_owned());
+                Some(Self { client_secret, url: url.clone() })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Payment {

@@ -13,8 +13,8 @@ use crate::page::Page;
 use crate::time::Time;
 
 use super::model::{
-    Filter, MovementKind, MovementStatus, Pay, Payment, PaymentId, RequestRefund, SeenPayment, SeenRefund,
-    Status, Transaction,
+    AcceptedPayment, Filter, MovementKind, MovementStatus, NextAction, Pay, Payment, PaymentId,
+    RequestRefund, SeenPayment, SeenRefund, Status, Transaction,
 };
 use super::{
     ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, Attempt, NOT_CONFIRMABLE, ORDER_DISPUTED,
@@ -35,7 +35,7 @@ pub fn operations() -> Vec<Operation> {
             .rate(RateClass::Pay)
             .body::<Pay>(json!({ "order_id": EXAMPLE_ID, "payment_method": "pm_card_visa" }))
             .answers::<SeenPayment>(201, "The payment succeeded; the money is held until the order is completed.")
-            .answers::<SeenPayment>(202, "The payment is pending, or requires_action of the buyer.")
+            .answers::<AcceptedPayment>(202, "The payment is pending, or requires_action of the buyer.")
             .located()
             .problems(&[&PAYMENT_DECLINED, &AMOUNT_MISMATCH, &ALREADY_PAID, &PAYMENT_IN_PROGRESS, &ORDER_NOT_PAYABLE]),
         get("/payments/transactions", list)
@@ -55,7 +55,7 @@ pub fn operations() -> Vec<Operation> {
             .access(Access::Signed, "the order's buyer")
             .rate(RateClass::Pay)
             .answers::<SeenPayment>(200, "The payment succeeded.")
-            .answers::<SeenPayment>(202, "The provider has not decided yet.")
+            .answers::<AcceptedPayment>(202, "The provider has not decided yet, or requires another action.")
             .problems(&[&PAYMENT_DECLINED, &NOT_CONFIRMABLE, &ORDER_NOT_PAYABLE]),
         post("/payments/{id}/refunds", refund)
             .named("refundPayment", "Give money back")
@@ -182,6 +182,7 @@ async fn carry_out<F: Form>(call: Call<F>, attempt: Attempt, succeeded: Succeede
     }
     // Whoever was told nothing need not wait until that is written down: it is, whether he waits or not.
     let patience = if outcome.is_ok() { Duration::MAX } else { UNTOLD };
+    let next_action = outcome.as_ref().ok().and_then(NextAction::of);
     let asked = attempt.clone();
     let finished = call.finish(move |tx, call| {
         match &outcome {
@@ -194,10 +195,15 @@ async fn carry_out<F: Form>(call: Call<F>, attempt: Attempt, succeeded: Succeede
         .await
         .unwrap_or_else(|late| Err(Error::Internal(late.into())));
     // The provider was asked, so whatever fails now is no reason to say that nothing was done: the timer asks again.
-    finished.or_else(|error| {
+    let answer = finished.or_else(|error| {
         tracing::error!(payment = %id, %error, "the outcome of a payment could not be booked; it is asked for again");
         accepted(&attempt.payment.seen_by(&call.actor))
-    })
+    })?;
+    // Beside the answer that is kept: whoever has the buyer's secret can go on in his name, so it is stored nowhere.
+    match next_action {
+        Some(next_action) if answer.is_accepted() => answer.also("next_action", &next_action),
+        _ => Ok(answer),
+    }
 }
 
 /// The answer to a payment as it stands.

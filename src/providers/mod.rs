@@ -1,9 +1,11 @@
 //! What a payment provider is to us: a peer outside, asked with no transaction open, whose answer may never arrive. Knows
 //! no service; moves money only when it is told to, with a key.
 
+mod absent;
 mod notice;
 pub mod sandbox;
 pub mod signature;
+pub mod stripe;
 pub mod telling;
 
 use std::fmt;
@@ -16,10 +18,13 @@ use http::HeaderMap;
 use crate::error::Error;
 use crate::id::Id;
 use crate::money::Money;
+use crate::secret::Secret;
 use crate::time::Time;
 
+pub use absent::Absent;
 pub use sandbox::Sandbox;
 pub use signature::Forged;
+pub use stripe::Stripe;
 
 /// An answer on its way.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unanswered>> + Send + 'a>>;
@@ -93,9 +98,11 @@ pub trait Provider: Send + Sync {
         now: Time,
     ) -> Answering<'a, Result<Notice, Forged>>;
 
-    /// What it told by itself from `since` on, heard or not, the oldest first. There may be more: whoever wants all asks again
-    /// from the newest of these on, until nothing newer comes.
-    fn events<'a>(&'a self, since: Time) -> Answering<'a, Vec<Notice>>;
+    /// What it has told, or would have told, since `from`, oldest first: for what did not arrive. Nothing where it does not
+    /// keep it. It may be a page: whoever wants all asks again from the newest on, until nothing newer comes.
+    fn notices<'a>(&'a self, _from: Time) -> Answering<'a, Vec<Notice>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Everything that it did from `from` on and before `to`, for the reconciliation.
     fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>>;
@@ -143,6 +150,7 @@ pub enum Outcome {
         fee: Option<Money>,
     },
     Declined {
+        /// Empty where the provider refused before it made anything.
         reference: String,
         code: String,
         message: String,
@@ -151,20 +159,14 @@ pub enum Outcome {
     RequiresAction {
         reference: String,
         /// What the buyer's client needs to go on, for the buyer alone: never stored or logged.
-        client_secret: Option<String>,
+        client_secret: Option<Secret>,
         /// Where the buyer acts, if that is a page.
         url: Option<String>,
     },
     /// Not decided yet: ask again after a while.
-    Pending {
-        reference: String,
-        ask_after: Duration,
-    },
+    Pending { reference: String, ask_after: Duration },
     /// It says something that this version does not understand: the money is held and a person looks.
-    Strange {
-        reference: String,
-        what: String,
-    },
+    Strange { reference: String, what: String },
 }
 
 /// How a refund stands.
@@ -349,7 +351,8 @@ pub enum Recorded {
 pub enum Unanswered {
     /// It may or may not have happened: no answer, or none that can be understood.
     Unknown(String),
-    /// It did not happen: the provider takes no more for now. The same may be sent again.
+    /// This request did nothing: the provider takes no more for now. The same may be sent again; an earlier one with its
+    /// key may still be under way.
     NotNow { why: String, retry_after: Option<Duration> },
     /// It did not happen: the provider does not accept our credentials or our settings.
     Misconfigured(String),

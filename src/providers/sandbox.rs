@@ -159,7 +159,7 @@ impl Provider for Sandbox {
         })
     }
 
-    fn events<'a>(&'a self, since: Time) -> Answering<'a, Vec<Notice>> {
+    fn notices<'a>(&'a self, since: Time) -> Answering<'a, Vec<Notice>> {
         self.read(move |tx| telling::since(tx, since))
     }
 

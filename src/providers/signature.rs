@@ -63,8 +63,12 @@ pub fn sign(secret: &str, raw: &[u8], at: Time) -> String {
     format!("t={seconds},v1={}", hex(secret, seconds, raw))
 }
 
-/// The moment and every `v1` signature; `None` where either is missing or an item of theirs has no value.
+/// The moment and every `v1` signature; `None` where either is missing or an item of theirs has no value. The moment is an
+/// optional sign and ASCII digits.
 fn read(header: &str) -> Option<(i64, Vec<&str>)> {
+    if !header.is_ascii() {
+        return None;
+    }
     let mut seconds = None;
     let mut signatures = Vec::new();
     for item in header.split(',') {

@@ -176,7 +176,7 @@ pub fn catch_up(app: App, subject: Id<()>) -> Reacting {
         let cursor = app.db().read(move |tx| queries::cursor(tx, name)).await?;
         let mut since = cursor.map_or(now.minus(AT_FIRST), |cursor| cursor.minus(OVERLAP));
         loop {
-            let notices = patiently(app.provider().events(since)).await?;
+            let notices = patiently(app.provider().notices(since)).await?;
             let newest = notices.iter().map(|notice| notice.at).max();
             for some in notices.chunks(AT_ONCE).map(<[_]>::to_vec) {
                 let keep = move |tx: &Tx| {

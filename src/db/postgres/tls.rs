@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::tls;
 
 crate::words! {
     /// The words of libpq, with its meaning.
@@ -36,7 +38,7 @@ pub enum Roots {
 }
 
 pub(super) fn connector(trust: Trust, roots: &Roots) -> MakeRustlsConnect {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = tls::provider();
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::VerifyCa | Trust::VerifyFull => Arc::new(Verifier {
             chain: chain_verifier(roots, &provider),
@@ -60,19 +62,18 @@ pub(super) fn connector(trust: Trust, roots: &Roots) -> MakeRustlsConnect {
 type Chain = Result<Option<Arc<WebPkiServerVerifier>>, String>;
 
 fn chain_verifier(roots: &Roots, provider: &Arc<CryptoProvider>) -> Chain {
-    let mut store = RootCertStore::empty();
-    match roots {
-        Roots::System => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
+    let store = match roots {
+        Roots::System => tls::system_roots(),
         Roots::File(file) => {
+            let mut store = RootCertStore::empty();
             let failed = |error: &dyn std::fmt::Display| format!("sslrootcert {}: {error}", file.display());
             let certificates = CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))?;
             for certificate in certificates {
                 store.add(certificate.map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
             }
+            store
         }
-    }
+    };
     WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
         .build()
         .map(Some)

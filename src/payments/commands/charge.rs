@@ -83,6 +83,10 @@ fn check_terms(input: &Pay, order: &Order, provider: &dyn Provider) -> Result<()
         let known = provider.methods().join(", ");
         wrong("/payment_method", "unknown_payment_method", format!("send one of {known}"));
     }
+    if let Some(why) = provider.refuses(due) {
+        let detail = format!("{due} {} cannot be charged: {why}. Order something else", due.currency());
+        wrong("/order_id", "amount_not_supported", detail);
+    }
     if input.currency.is_some_and(|currency| currency != due.currency()) {
         let detail = format!("the order is in {}: send that, or leave it out", due.currency());
         wrong("/currency", "currency_mismatch", detail);
@@ -329,8 +333,11 @@ fn unchanged(tx: &Tx, asked: &Attempt) -> Result<bool> {
     )
 }
 
-/// Notes the provider's id of the charge.
+/// Notes the provider's id of the charge, if it has made one.
 fn name(tx: &Tx, asked: &Attempt, reference: &str) -> Result<()> {
+    if reference.is_empty() {
+        return Ok(());
+    }
     tx.execute(
         "update payments set transaction_id = $2, version = version + 1, updated_at = $3
          where id = $1 and transaction_id is null",

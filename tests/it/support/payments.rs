@@ -351,8 +351,8 @@ macro_rules! the_rest_is_the_sandboxs {
             self.sandbox.read_event(headers, raw, now)
         }
 
-        fn events<'a>(&'a self, since: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Notice>> {
-            self.sandbox.events(since)
+        fn notices<'a>(&'a self, since: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Notice>> {
+            self.sandbox.notices(since)
         }
 
         fn records<'a>(&'a self, from: guildhall::time::Time, to: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Record>> {

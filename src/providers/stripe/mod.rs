@@ -1,0 +1,623 @@
+//! Stripe: separate charges and transfers. Money comes to the platform's balance as a PaymentIntent that is made and
+//! confirmed at once, leaves it as refunds of that, and as transfers to connected accounts. Knows no card: a payment
+//! method is a name that Stripe gave to the buyer's browser.
+
+mod amounts;
+mod breaker;
+mod client;
+mod form;
+mod objects;
+mod settings;
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use crate::money::Money;
+use crate::time::Time;
+
+use super::{
+    AccountState, Answering, Charge, ChargebackState, ChargebackStatus, Forged, Notice, Onboarded,
+    Onboarding, Outcome, Provider, Record, Recorded, RefundOutcome, RefundRequest, TransferOutcome,
+    TransferRequest, Unanswered, notice, signature, summed,
+};
+use client::{Answered, Ask, Client, Failed};
+use form::Form;
+use objects::{
+    Account, AccountLink, Balance, BalanceTransaction, Dispute, Event, HasId, Page, PaymentIntent, Refund,
+    Source, Transfer,
+};
+
+pub use settings::Settings;
+
+/// For people: Stripe's own names for trying things out. A browser gets others from Stripe.js.
+const METHODS: &[&str] =
+    &["pm_… as Stripe.js gives it (with a test key also pm_card_visa, pm_card_authenticationRequired)"];
+
+/// What Stripe decides later it mostly tells by itself; asking is for what it did not tell.
+const ASK_AFTER: Duration = Duration::from_secs(60);
+
+/// Clocks differ: a look begins so much before the thing that is looked for was begun.
+const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
+
+/// What to read together with an intent: its charge's line in Stripe's books says the fee.
+const WITH_FEE: &str = "latest_charge.balance_transaction";
+
+/// Stripe as our provider.
+pub struct Stripe {
+    client: Client,
+    settings: Settings,
+}
+
+impl Stripe {
+    /// Sends nothing yet.
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        Ok(Self { client: Client::new(&settings.url, &settings.secret_key)?, settings })
+    }
+}
+
+impl Provider for Stripe {
+    fn name(&self) -> &'static str {
+        "stripe"
+    }
+
+    fn methods(&self) -> &[&'static str] {
+        METHODS
+    }
+
+    /// Stripe says whether it exists; what is no such name is not worth the way, and a card's number never goes there.
+    fn knows(&self, method: &str) -> bool {
+        method.len() > 3 && method.starts_with("pm_") && method.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
+    fn refuses(&self, amount: Money) -> Option<String> {
+        amounts::sent(amount).err()
+    }
+
+    fn is_live(&self) -> bool {
+        self.settings.is_live()
+    }
+
+    fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        Box::pin(self.take(charge))
+    }
+
+    fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        Box::pin(self.go_on(charge))
+    }
+
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        Box::pin(self.give_up(charge))
+    }
+
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
+        Box::pin(async { self.find(charge).await?.map(|intent| standing(&intent, charge)).transpose() })
+    }
+
+    fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
+        Box::pin(self.give_back(refund))
+    }
+
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
+        Box::pin(async {
+            let form = Form::default().with("payment_intent", &refund.charge);
+            let is_it = |found: &Refund| found.metadata("key") == Some(&refund.key);
+            let found = self.first("list_refunds", "/v1/refunds", form, is_it).await?;
+            found.map(|found| refunded(&found)).transpose()
+        })
+    }
+
+    fn onboard<'a>(&'a self, onboarding: &'a Onboarding) -> Answering<'a, Onboarded> {
+        Box::pin(self.open_account(onboarding))
+    }
+
+    fn look_at_account<'a>(&'a self, reference: &'a str) -> Answering<'a, AccountState> {
+        Box::pin(async { Ok(state(&self.account(reference).await?)) })
+    }
+
+    fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
+        Box::pin(self.pay_freelancer(transfer))
+    }
+
+    fn look_for_transfer<'a>(
+        &'a self,
+        transfer: &'a TransferRequest,
+    ) -> Answering<'a, Option<TransferOutcome>> {
+        Box::pin(async {
+            let form = Form::default().with("transfer_group", transfer.order_id);
+            let is_it = |found: &Transfer| found.metadata("key") == Some(&transfer.key);
+            let found = self.first("list_transfers", "/v1/transfers", form, is_it).await?;
+            Ok(found.map(|found| transferred(&found)))
+        })
+    }
+
+    fn look_at_chargeback<'a>(&'a self, reference: &'a str) -> Answering<'a, Option<ChargebackState>> {
+        Box::pin(async {
+            let path = format!("/v1/disputes/{}", segment(reference));
+            let ask = Ask::get("retrieve_dispute", path, Form::default());
+            match self.client.send::<Dispute>(ask).await {
+                Ok(Answered { object, .. }) => charged_back(&object).map(Some),
+                Err(Failed::Refused(refusal)) if refusal.is_missing() => Ok(None),
+                Err(failed) => Err(unread(failed)),
+            }
+        })
+    }
+
+    fn read_event<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        raw: &'a [u8],
+        now: Time,
+    ) -> Answering<'a, Result<Notice, Forged>> {
+        let read = notice::read(&self.settings.webhook_secrets, signature::HEADER, headers, raw, now);
+        Box::pin(async { Ok(read) })
+    }
+
+    fn notices<'a>(&'a self, from: Time) -> Answering<'a, Vec<Notice>> {
+        Box::pin(async move {
+            let form = Form::default().with("created[gte]", seconds(from));
+            let events: Vec<Event> = self.all("list_events", "/v1/events", form).await?;
+            // What cannot be read as a notice tells us nothing.
+            Ok(events.iter().rev().filter_map(|event| notice::parse(&event.raw()).ok()).collect())
+        })
+    }
+
+    fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>> {
+        Box::pin(async move {
+            let form = Form::default()
+                .with("created[gte]", seconds(from))
+                .with("created[lte]", seconds(to))
+                .with("expand[]", "data.source");
+            let lines: Vec<BalanceTransaction> =
+                self.all("list_balance_transactions", "/v1/balance_transactions", form).await?;
+            let mut records = Vec::new();
+            for line in lines.into_iter().rev() {
+                records.extend(recorded(line)?.filter(|record| (from..to).contains(&record.at)));
+            }
+            Ok(records)
+        })
+    }
+
+    fn balance<'a>(&'a self) -> Answering<'a, Vec<Money>> {
+        Box::pin(async {
+            let balance: Balance =
+                self.read(Ask::get("retrieve_balance", "/v1/balance", Form::default())).await?;
+            let funds: Result<Vec<Money>, Unanswered> =
+                balance.funds().map(|funds| money(funds.amount, &funds.currency)).collect();
+            Ok(summed(funds?))
+        })
+    }
+}
+
+impl Stripe {
+    /// Makes and confirms an intent, or looks how the one stands that was made.
+    async fn take(&self, charge: &Charge) -> Result<Outcome, Unanswered> {
+        let amount = match amounts::sent(charge.amount) {
+            Ok(amount) => amount,
+            Err(why) => return Ok(declined("", "amount_not_supported", why)),
+        };
+        if let Some(reference) = &charge.reference {
+            return standing(&self.intent(reference).await?, charge);
+        }
+        // A page to come back to is what other methods than cards need; without one none of them is offered.
+        let redirects = if charge.return_url.is_some() { "always" } else { "never" };
+        let form = Form::default()
+            .with("amount", amount)
+            .with("currency", amounts::code(charge.amount))
+            .with("payment_method", &charge.payment_method)
+            .with("confirm", true)
+            .with("automatic_payment_methods[enabled]", true)
+            .with("automatic_payment_methods[allow_redirects]", redirects)
+            .with_some("return_url", charge.return_url.as_ref())
+            .with("transfer_group", charge.order_id)
+            .with("metadata[order_id]", charge.order_id)
+            .with("metadata[payment_id]", charge.payment_id)
+            .with("metadata[key]", &charge.key)
+            .with("expand[]", WITH_FEE);
+        let ask = Ask::post("create_payment_intent", "/v1/payment_intents", form, &charge.key);
+        self.stands(self.client.send(ask).await, charge).await
+    }
+
+    /// The buyer has acted: mostly Stripe has gone on by itself when he did.
+    async fn go_on(&self, charge: &Charge) -> Result<Outcome, Unanswered> {
+        let intent = self.known(charge).await?;
+        match intent.status.as_str() {
+            "requires_confirmation" => {
+                let form = Form::default().with("expand[]", WITH_FEE);
+                let path = format!("/v1/payment_intents/{}/confirm", segment(&intent.id));
+                let key = format!("{}-confirm", charge.key);
+                let ask = Ask::post("confirm_payment_intent", path, form, key);
+                self.stands(self.client.send(ask).await, charge).await
+            }
+            // His browser can still go on with the intent: what we call failed must never succeed.
+            "requires_payment_method" => match self.cancel(&intent, charge).await? {
+                Outcome::Declined { .. } => standing(&intent, charge),
+                other => Ok(other),
+            },
+            _ => standing(&intent, charge),
+        }
+    }
+
+    async fn give_up(&self, charge: &Charge) -> Result<Outcome, Unanswered> {
+        let intent = self.known(charge).await?;
+        match intent.status.as_str() {
+            "succeeded" | "canceled" => standing(&intent, charge),
+            _ => self.cancel(&intent, charge).await,
+        }
+    }
+
+    /// Cancels it, or says why it cannot be cancelled any more: how it stands.
+    async fn cancel(&self, intent: &PaymentIntent, charge: &Charge) -> Result<Outcome, Unanswered> {
+        let path = format!("/v1/payment_intents/{}/cancel", segment(&intent.id));
+        // Whether it can be cancelled changes: an earlier refusal is not to be told again.
+        let key = format!("{}-void-{}", charge.key, intent.status);
+        let ask = Ask::post("cancel_payment_intent", path, Form::default(), key);
+        match self.client.send::<PaymentIntent>(ask).await {
+            Ok(Answered { object, replayed: false }) => standing(&object, charge),
+            Ok(_) | Err(Failed::Refused(_)) => standing(&self.intent(&intent.id).await?, charge),
+            Err(Failed::Unanswered(unanswered)) => Err(unanswered),
+        }
+    }
+
+    /// How the intent of an answer stands now.
+    async fn stands(
+        &self,
+        sent: Result<Answered<PaymentIntent>, Failed>,
+        charge: &Charge,
+    ) -> Result<Outcome, Unanswered> {
+        match sent {
+            Ok(Answered { object, replayed: false }) => standing(&object, charge),
+            Ok(Answered { object, replayed: true }) => standing(&self.intent(&object.id).await?, charge),
+            Err(Failed::Refused(refusal)) => {
+                Ok(declined(refusal.reference(), &refusal.code(), refusal.message()))
+            }
+            Err(Failed::Unanswered(unanswered)) => Err(unanswered),
+        }
+    }
+
+    /// The intent of a charge that has one.
+    async fn known(&self, charge: &Charge) -> Result<PaymentIntent, Unanswered> {
+        self.find(charge).await?.ok_or_else(|| {
+            Unanswered::Unknown("Stripe has no such charge yet, and one may be on its way".to_owned())
+        })
+    }
+
+    /// The intent of a charge, by its id or among those that were made since.
+    async fn find(&self, charge: &Charge) -> Result<Option<PaymentIntent>, Unanswered> {
+        if let Some(reference) = &charge.reference {
+            return self.intent(reference).await.map(Some);
+        }
+        let form = Form::default()
+            .with("created[gte]", seconds(charge.begun_at.minus(CLOCKS_DIFFER_BY)))
+            .with("expand[]", format!("data.{WITH_FEE}"));
+        let is_it = |intent: &PaymentIntent| intent.metadata("key") == Some(&charge.key);
+        self.first("list_payment_intents", "/v1/payment_intents", form, is_it).await
+    }
+
+    async fn intent(&self, reference: &str) -> Result<PaymentIntent, Unanswered> {
+        let path = format!("/v1/payment_intents/{}", segment(reference));
+        self.read(Ask::get("retrieve_payment_intent", path, Form::default().with("expand[]", WITH_FEE))).await
+    }
+
+    async fn give_back(&self, refund: &RefundRequest) -> Result<RefundOutcome, Unanswered> {
+        let amount = match amounts::sent(refund.amount) {
+            Ok(amount) => amount,
+            Err(message) => {
+                let code = "amount_not_supported".to_owned();
+                return Ok(RefundOutcome::Failed { reference: None, code, message });
+            }
+        };
+        let form = Form::default()
+            .with("payment_intent", &refund.charge)
+            .with("amount", amount)
+            .with("metadata[order_id]", refund.order_id)
+            .with("metadata[refund_id]", refund.refund_id)
+            .with("metadata[key]", &refund.key);
+        let ask = Ask::post("create_refund", "/v1/refunds", form, &refund.key);
+        match self.client.send::<Refund>(ask).await {
+            Ok(Answered { object, replayed: false }) => refunded(&object),
+            Ok(Answered { object, replayed: true }) => {
+                let path = format!("/v1/refunds/{}", segment(&object.id));
+                refunded(&self.read::<Refund>(Ask::get("retrieve_refund", path, Form::default())).await?)
+            }
+            Err(Failed::Refused(refusal)) => Ok(RefundOutcome::Failed {
+                reference: None,
+                code: refusal.code(),
+                message: refusal.message(),
+            }),
+            Err(Failed::Unanswered(unanswered)) => Err(unanswered),
+        }
+    }
+
+    /// The platform pays Stripe's fees and bears the losses; Stripe asks the freelancer for what it must know.
+    async fn open_account(&self, onboarding: &Onboarding) -> Result<Onboarded, Unanswered> {
+        let account = match &onboarding.reference {
+            Some(reference) => self.account(reference).await?,
+            None => {
+                let form = Form::default()
+                    .with("email", &onboarding.email)
+                    .with("controller[losses][payments]", "application")
+                    .with("controller[fees][payer]", "application")
+                    .with("controller[requirement_collection]", "stripe")
+                    .with("controller[stripe_dashboard][type]", "express")
+                    .with("capabilities[transfers][requested]", true)
+                    .with("metadata[user_id]", onboarding.user_id)
+                    .with("metadata[key]", &onboarding.key);
+                self.read(Ask::post("create_account", "/v1/accounts", form, &onboarding.key)).await?
+            }
+        };
+        let account = state(&account);
+        if account.enabled {
+            return Ok(Onboarded { account, url: None });
+        }
+        // A link works once, so each is a new one and needs no key.
+        let form = Form::default()
+            .with("account", &account.reference)
+            .with("refresh_url", &onboarding.return_url)
+            .with("return_url", &onboarding.return_url)
+            .with("type", "account_onboarding");
+        let ask = Ask { key: None, ..Ask::post("create_account_link", "/v1/account_links", form, "") };
+        let link: AccountLink = self.read(ask).await?;
+        Ok(Onboarded { account, url: Some(link.url) })
+    }
+
+    async fn account(&self, reference: &str) -> Result<Account, Unanswered> {
+        let path = format!("/v1/accounts/{}", segment(reference));
+        self.read(Ask::get("retrieve_account", path, Form::default())).await
+    }
+
+    /// Out of the very charge, so that it need not have arrived in the balance yet.
+    async fn pay_freelancer(&self, transfer: &TransferRequest) -> Result<TransferOutcome, Unanswered> {
+        let returned =
+            |code: String, message: String| TransferOutcome::Returned { reference: None, code, message };
+        let amount = match amounts::sent(transfer.amount) {
+            Ok(amount) => amount,
+            Err(why) => return Ok(returned("amount_not_supported".to_owned(), why)),
+        };
+        let intent = self.intent(&transfer.charge).await?;
+        let Some(charge) = &intent.latest_charge else {
+            return Ok(returned("charge_missing".to_owned(), "the payment has no charge".to_owned()));
+        };
+        let form = Form::default()
+            .with("amount", amount)
+            .with("currency", amounts::code(transfer.amount))
+            .with("destination", &transfer.account)
+            .with("source_transaction", charge.id())
+            .with("transfer_group", transfer.order_id)
+            .with("metadata[order_id]", transfer.order_id)
+            .with("metadata[transfer_id]", transfer.transfer_id)
+            .with("metadata[charge]", &transfer.charge)
+            .with("metadata[key]", &transfer.key);
+        let ask = Ask::post("create_transfer", "/v1/transfers", form, &transfer.key);
+        match self.client.send::<Transfer>(ask).await {
+            Ok(Answered { object, replayed: false }) => Ok(transferred(&object)),
+            Ok(Answered { object, replayed: true }) => {
+                let path = format!("/v1/transfers/{}", segment(&object.id));
+                Ok(transferred(&self.read(Ask::get("retrieve_transfer", path, Form::default())).await?))
+            }
+            Err(Failed::Refused(refusal)) => Ok(returned(refusal.code(), refusal.message())),
+            Err(Failed::Unanswered(unanswered)) => Err(unanswered),
+        }
+    }
+
+    /// What only a mistake of ours can make Stripe refuse: no answer either.
+    async fn read<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, Unanswered> {
+        self.client.send(ask).await.map(|answered| answered.object).map_err(unread)
+    }
+
+    /// The first of a list that `is_it`, newest first; no page after it is read.
+    async fn first<T: DeserializeOwned + HasId>(
+        &self,
+        call: &'static str,
+        path: &str,
+        form: Form,
+        is_it: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, Unanswered> {
+        let mut after: Option<String> = None;
+        loop {
+            let page: Page<T> = self.page(call, path, &form, after.as_deref()).await?;
+            after = page.data.last().filter(|_| page.has_more).map(|last| last.id().to_owned());
+            match page.data.into_iter().find(&is_it) {
+                None if after.is_some() => {}
+                found => return Ok(found),
+            }
+        }
+    }
+
+    /// A whole list, newest first.
+    async fn all<T: DeserializeOwned + HasId>(
+        &self,
+        call: &'static str,
+        path: &str,
+        form: Form,
+    ) -> Result<Vec<T>, Unanswered> {
+        let mut all: Vec<T> = Vec::new();
+        loop {
+            let page: Page<T> = self.page(call, path, &form, all.last().map(HasId::id)).await?;
+            let more = page.has_more && !page.data.is_empty();
+            all.extend(page.data);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        path: &str,
+        form: &Form,
+        after: Option<&str>,
+    ) -> Result<Page<T>, Unanswered> {
+        let form = form.clone().with("limit", 100).with_some("starting_after", after);
+        self.read(Ask::get(call, path, form)).await
+    }
+}
+
+fn unread(failed: Failed) -> Unanswered {
+    match failed {
+        Failed::Refused(refusal) => Unanswered::Unknown(format!("Stripe refuses to say: {refusal}")),
+        Failed::Unanswered(unanswered) => unanswered,
+    }
+}
+
+/// An id as a part of a path: whatever it holds, it stays one part.
+fn segment(id: &str) -> String {
+    id.bytes()
+        .filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        .map(char::from)
+        .collect()
+}
+
+fn seconds(at: Time) -> i64 {
+    at.as_micros().div_euclid(1_000_000)
+}
+
+fn moment(seconds: i64) -> Time {
+    Time::from_micros(seconds.saturating_mul(1_000_000))
+}
+
+fn money(number: i64, currency: &str) -> Result<Money, Unanswered> {
+    amounts::read(number, currency)
+        .ok_or_else(|| Unanswered::Unknown(format!("an amount that means nothing here: {number} {currency}")))
+}
+
+fn declined(reference: &str, code: &str, message: String) -> Outcome {
+    Outcome::Declined { reference: reference.to_owned(), code: code.to_owned(), message }
+}
+
+/// What an intent says of its charge.
+fn standing(intent: &PaymentIntent, charge: &Charge) -> Result<Outcome, Unanswered> {
+    let reference = intent.id.clone();
+    let strange = |what: String| Outcome::Strange { reference: intent.id.clone(), what };
+    if let Some(other) = intent.metadata("key").filter(|key| *key != charge.key) {
+        return Ok(strange(format!("the intent has the key {other}")));
+    }
+    Ok(match intent.status.as_str() {
+        "succeeded" => {
+            let received = intent.amount_received.unwrap_or(intent.amount);
+            let Some(captured) = amounts::read(received, &intent.currency) else {
+                return Ok(strange(format!("it captured {received} {}", intent.currency)));
+            };
+            Outcome::Succeeded { reference, captured, fee: fee(intent) }
+        }
+        "requires_payment_method" => match &intent.last_payment_error {
+            Some(refusal) => declined(&reference, &refusal.code(), refusal.message()),
+            None => declined(&reference, "no_payment_method", "the payment has no usable method".to_owned()),
+        },
+        "canceled" => declined(&reference, "canceled", "the payment was given up".to_owned()),
+        "requires_action" => {
+            Outcome::RequiresAction { reference, client_secret: intent.client_secret(), url: intent.url() }
+        }
+        "processing" | "requires_confirmation" => Outcome::Pending { reference, ask_after: ASK_AFTER },
+        other => strange(format!("its status is {other}")),
+    })
+}
+
+/// What Stripe keeps of a charge; `None` until its books say so.
+fn fee(intent: &PaymentIntent) -> Option<Money> {
+    let line = intent.latest_charge.as_ref()?.object()?.balance_transaction.as_ref()?.object()?;
+    amounts::read(line.fee, &line.currency)
+}
+
+/// A status that nobody knows decides nothing: the money stays reserved.
+fn refunded(refund: &Refund) -> Result<RefundOutcome, Unanswered> {
+    let reference = refund.id.clone();
+    match refund.status.as_str() {
+        "succeeded" => Ok(RefundOutcome::Succeeded { reference }),
+        "pending" | "requires_action" => Ok(RefundOutcome::Pending { reference, ask_after: ASK_AFTER }),
+        "failed" | "canceled" => Ok(RefundOutcome::Failed {
+            reference: Some(reference),
+            code: refund.failure_reason.clone().unwrap_or_else(|| refund.status.clone()),
+            message: "the refund did not arrive at the buyer's bank".to_owned(),
+        }),
+        other => Err(Unanswered::Unknown(format!("refund {reference} has the status {other}"))),
+    }
+}
+
+/// Stripe's transfers happen at once; what can follow is that one is taken back.
+fn transferred(transfer: &Transfer) -> TransferOutcome {
+    let reference = transfer.id.clone();
+    match transfer.reversed {
+        false => TransferOutcome::Paid { reference },
+        true => TransferOutcome::Returned {
+            reference: Some(reference),
+            code: "reversed".to_owned(),
+            message: "the transfer was taken back".to_owned(),
+        },
+    }
+}
+
+fn state(account: &Account) -> AccountState {
+    AccountState { reference: account.id.clone(), enabled: account.is_enabled(), wanted: account.wanted() }
+}
+
+fn charged_back(dispute: &Dispute) -> Result<ChargebackState, Unanswered> {
+    let status = match dispute.status.as_str() {
+        // `prevented`: it was settled before any money moved.
+        "warning_needs_response" | "warning_under_review" | "warning_closed" | "prevented" => {
+            ChargebackStatus::Warning
+        }
+        "needs_response" | "under_review" | "appeal_needs_response" | "appeal_under_review" => {
+            ChargebackStatus::Open
+        }
+        "won" => ChargebackStatus::Won,
+        "lost" => ChargebackStatus::Lost,
+        other => ChargebackStatus::Strange(other.to_owned()),
+    };
+    Ok(ChargebackState {
+        reference: dispute.id.clone(),
+        charge: dispute.charge(),
+        amount: money(dispute.amount, &dispute.currency)?,
+        status,
+        reason: dispute.reason.clone(),
+        evidence_due: dispute.due_by().map(moment),
+    })
+}
+
+/// A line of Stripe's books as a record; `None` for what is no movement between us: Stripe's own fees, what the platform
+/// sends to its bank, refunds that came back (both of their lines). The amount is that of the object, in the currency that
+/// was paid; the line itself may be in the one that Stripe settles in.
+fn recorded(line: BalanceTransaction) -> Result<Option<Record>, Unanswered> {
+    let Some(source) = line.source.and_then(|source| serde_json::from_value::<Source>(source).ok()) else {
+        return Ok(None);
+    };
+    let comes_in = line.amount > 0;
+    let what = match source.object.as_str() {
+        "charge" => Recorded::Charge,
+        "refund" => match source.status.as_deref() {
+            Some("failed" | "canceled") => return Ok(None),
+            _ => Recorded::Refund,
+        },
+        "transfer" if comes_in => Recorded::Reversal,
+        "transfer" => Recorded::Transfer,
+        "transfer_reversal" => Recorded::Reversal,
+        "dispute" if comes_in => Recorded::Reinstatement,
+        "dispute" => Recorded::Chargeback,
+        _ => return Ok(None),
+    };
+    let of = match what {
+        Recorded::Transfer => source.metadata("charge"),
+        Recorded::Reversal => source.transfer(),
+        _ => source.charge(),
+    };
+    let of = of.unwrap_or(&source.id).to_owned();
+    let (number, currency) = match (source.amount, &source.currency) {
+        (Some(number), Some(currency)) => (number, currency),
+        _ => (line.amount, &line.currency),
+    };
+    Ok(Some(Record {
+        what,
+        // A charge is known by its intent.
+        reference: if what == Recorded::Charge { of.clone() } else { source.id.clone() },
+        key: source.metadata("key").map(str::to_owned),
+        amount: money(number.saturating_abs(), currency)?,
+        fee: Some(money(line.fee, &line.currency)?).filter(|fee| fee.minor() != 0),
+        at: moment(line.created),
+        of,
+    }))
+}
+
+#[cfg(test)]
+mod tests;
