@@ -51,7 +51,8 @@ grant select (id, payment_id, order_id, amount_minor, currency, status, provider
     on refunds to guildhall_reader;
 grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution, resolved_by) on cases
     to guildhall_reader;
-grant select on debts, freelancer_stats, ledger_journals, ledger_lines, rating_tallies, releases, service_tags, transactions
+grant select on debts, freelancer_stats, ledger_journals, ledger_lines, provider_calls, rating_tallies, releases, service_tags,
+    transactions
     to guildhall_reader;
 
 commit;

@@ -39,6 +39,7 @@ migrations! {
     7 "0007_notifications" needs 7,
     8 "0008_reviews" needs 8,
     9 "0009_money" needs 9,
+    12 "0012_calls" needs 12,
 }
 
 /// A step that a database has had.
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused_unless_it_says_that_this_program_will_do() {
-        let known = MIGRATIONS.len() as u32;
+        let known = MIGRATIONS.last().map_or(0, |step| step.version);
         let with = |needs| {
             let mut applied = everything();
             applied.push(Applied { version: known + 1, checksum: String::new(), needs });

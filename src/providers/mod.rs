@@ -1,6 +1,7 @@
 //! What a payment provider is to us: a peer outside, asked with no transaction open, whose answer may never arrive. Knows
 //! no service; moves money only when it is told to, with a key.
 
+pub mod knobs;
 mod notice;
 pub mod sandbox;
 pub mod signature;
@@ -367,7 +368,7 @@ impl From<Unanswered> for Error {
 }
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The answer, or that it did not come in time.
 pub async fn patiently<T>(answering: Answering<'_, T>) -> Result<T, Unanswered> {
