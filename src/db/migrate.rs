@@ -39,6 +39,7 @@ migrations! {
     7 "0007_notifications" needs 7,
     8 "0008_reviews" needs 8,
     9 "0009_money" needs 9,
+    12 "0012_calls" needs 12,
     13 "0013_webhooks" needs 9,
     14 "0014_payouts" needs 14,
 }

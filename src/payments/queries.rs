@@ -14,7 +14,10 @@ use crate::users::Blocker;
 use super::model::{Filter, MovementKind, Payment, PaymentId, Refund, RefundId, Transaction};
 
 const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method, provider, \
-     provider_key, transaction_id, failure, confirmed, refunded_minor, version, created_at";
+     provider_key, transaction_id, failure, confirmed, refunded_minor, version, created_at, late_capture, \
+     exists (select 1 from cases c where c.resolved_at is null and c.subject_id = payments.id) \
+     or exists (select 1 from refunds r join cases c on c.subject_id = r.id \
+                where r.payment_id = payments.id and c.resolved_at is null)";
 
 fn payment(row: &Row) -> Result<Payment> {
     let (id, order_id, buyer_id, freelancer_id) = (row.next()?, row.next()?, row.next()?, row.next()?);
@@ -35,6 +38,8 @@ fn payment(row: &Row) -> Result<Payment> {
         refunded: amount.with_minor(row.next()?),
         version: row.next()?,
         created_at: row.next()?,
+        late_capture: row.next()?,
+        needs_review: row.next()?,
     })
 }
 

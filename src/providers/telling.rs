@@ -12,11 +12,15 @@ use crate::id::Id;
 use crate::params;
 use crate::time::Time;
 
-use super::{Notice, NoticeKind, sandbox};
+use super::{Notice, NoticeKind, knobs, sandbox, signature};
+
+/// How much later than it should an event comes that is overtaken by others, and one that is late.
+const OVERTAKEN_AFTER: Duration = Duration::from_secs(3);
+const LATE_AFTER: Duration = Duration::from_secs(600);
 
 /// The timer that delivers an event of the sandbox's.
 pub const SANDBOX_TELL: &str = "sandbox_tell";
-/// The timer that lets a charge of the sandbox's settle by itself.
+/// The timer that lets something at the sandbox settle by itself.
 pub const SANDBOX_SETTLE: &str = "sandbox_settle";
 
 /// As Stripe does, it gives up after three days.
@@ -60,19 +64,62 @@ pub(super) fn tell(tx: &Tx, happening: &Happening) -> Result<()> {
             tx.now()
         ],
     )?;
-    events::schedule(tx, SANDBOX_TELL, id, tx.now())
+    let mishaps = Mishaps::of(tx, happening.said, happening.reference)?;
+    match mishaps.delay() {
+        Some(delay) => events::schedule(tx, SANDBOX_TELL, id, tx.now().plus(delay)),
+        None => Ok(()),
+    }
 }
 
-/// A request to this program's own door.
+/// What goes wrong with one event, by the knobs.
+#[derive(Default)]
+struct Mishaps {
+    never: bool,
+    late: bool,
+    overtaken: bool,
+    forged: bool,
+    twice: bool,
+}
+
+impl Mishaps {
+    fn of(tx: &Tx, said: &str, reference: &str) -> Result<Self> {
+        let Some(knobs) = knobs::read(tx)? else { return Ok(Self::default()) };
+        let key = format!("{said}:{reference}");
+        let struck = |what: &str, percent: i64| knobs.strike(what, &key, 1, percent);
+        Ok(Self {
+            never: struck("never", knobs.never),
+            late: struck("late", knobs.late),
+            overtaken: struck("reorder", knobs.reorder),
+            forged: struck("forge", knobs.forge),
+            twice: struck("duplicate", knobs.duplicate),
+        })
+    }
+
+    /// How long it stays on its way; `None` for ever.
+    fn delay(&self) -> Option<Duration> {
+        match self {
+            Self { never: true, .. } => None,
+            Self { late: true, .. } => Some(LATE_AFTER),
+            Self { overtaken: true, .. } => Some(OVERTAKEN_AFTER),
+            _ => Some(Duration::ZERO),
+        }
+    }
+}
+
+/// An event on its way to this program's own door.
 pub struct Sending {
     pub raw: Vec<u8>,
     /// The header that signs it.
     pub signature: String,
+    /// One that somebody else made, who sends it as well.
+    pub forged: Option<String>,
+    /// Whether it is sent again when it was heard.
+    pub twice: bool,
 }
 
-/// Lets a charge settle by itself at that moment.
-pub(super) fn settle_at(tx: &Tx, charge: &str, at: Time) -> Result<()> {
-    let subject = charge.strip_prefix("ch_").and_then(|id| uuid::Uuid::parse_str(id).ok());
+/// Lets what the sandbox knows by this id settle by itself at that moment.
+pub(super) fn settle_at(tx: &Tx, reference: &str, at: Time) -> Result<()> {
+    let subject = reference.split_once('_').and_then(|(_, id)| uuid::Uuid::parse_str(id).ok());
     match subject {
         Some(subject) if tx.wired::<Telling>().0 => {
             events::schedule(tx, SANDBOX_SETTLE, Id::<()>::from_uuid(subject), at)
@@ -93,7 +140,9 @@ pub fn to_send(tx: &Tx, id: Id<()>) -> Result<Option<Sending>> {
     let Some(noted) = noted else { return Ok(None) };
     let raw = noted.raw();
     let signature = sandbox::sign(tx, &raw)?;
-    Ok(Some(Sending { raw, signature }))
+    let mishaps = Mishaps::of(tx, &noted.said, &noted.reference)?;
+    let forged = mishaps.forged.then(|| signature::sign("whsec_of_somebody_else", &raw, tx.now()));
+    Ok(Some(Sending { raw, signature, forged, twice: mishaps.twice }))
 }
 
 /// It arrived.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use axum::body::Body;
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate::app::App;
@@ -22,15 +22,29 @@ pub fn deliver(app: App, event: Id<()>) -> Pin<Box<dyn Future<Output = Result<()
         let Some(sending) = app.db().write(move |tx| telling::to_send(tx, event)).await? else {
             return Ok(());
         };
-        let request = Request::post("/webhooks/sandbox")
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(sandbox::SIGNATURE, sending.signature)
-            .body(Body::from(sending.raw))
-            .map_err(|wrong| Error::Internal(Box::new(wrong)))?;
-        let Ok(answer) = alone(app.clone(), routes::door()).oneshot(request).await;
-        if !answer.status().is_success() {
-            return Err(Error::broken(format!("the sandbox was not heard: {}", answer.status())));
+        if let Some(forged) = &sending.forged {
+            let answer = knock(&app, &sending.raw, forged).await?;
+            if answer.is_success() {
+                return Err(Error::broken("a forged event was believed"));
+            }
+        }
+        let times = if sending.twice { 2 } else { 1 };
+        for _ in 0..times {
+            let answer = knock(&app, &sending.raw, &sending.signature).await?;
+            if !answer.is_success() {
+                return Err(Error::broken(format!("the sandbox was not heard: {answer}")));
+            }
         }
         app.db().write(move |tx| telling::heard(tx, event)).await
     })
+}
+
+async fn knock(app: &App, raw: &[u8], signature: &str) -> Result<StatusCode> {
+    let request = Request::post("/webhooks/sandbox")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(sandbox::SIGNATURE, signature)
+        .body(Body::from(raw.to_vec()))
+        .map_err(|wrong| Error::Internal(Box::new(wrong)))?;
+    let Ok(answer) = alone(app.clone(), routes::door()).oneshot(request).await;
+    Ok(answer.status())
 }

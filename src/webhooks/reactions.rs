@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::events;
 use crate::id::Id;
 use crate::orders;
-use crate::payments::{self, Attempt, RefundId, cases};
+use crate::payments::{self, Attempt, RefundId, Status, cases};
 use crate::payouts::{self, ItemId};
 use crate::providers::{Charge, NoticeKind, Outcome, RefundRequest, TransferRequest, patiently};
 
@@ -88,8 +88,18 @@ fn matter(tx: &Tx, told: &Told) -> Result<Matter> {
 }
 
 async fn apply_charge(app: &App, told: Told, asked: Attempt) -> Result<()> {
-    let outcome = patiently(asked.look(app.provider())).await?;
-    let Some(outcome) = outcome else { return park(app, told).await };
+    let provider = app.provider();
+    let mut outcome = match patiently(asked.look(provider)).await? {
+        None => return park(app, told).await,
+        Some(outcome) => outcome,
+    };
+    // The buyer's browser can still go on with it: what is failed here must never succeed there.
+    if asked.payment.status == Status::RequiresAction && matches!(outcome, Outcome::Declined { .. }) {
+        outcome = match patiently(asked.void(provider)).await? {
+            Outcome::Declined { .. } => outcome,
+            other => other,
+        };
+    }
     app.db()
         .write(move |tx| {
             // Somebody else brought an answer meanwhile, and nobody knows whose is the newer one.
@@ -105,9 +115,10 @@ async fn apply_charge(app: &App, told: Told, asked: Attempt) -> Result<()> {
 async fn apply_refund(app: &App, told: Told, id: RefundId, request: &RefundRequest) -> Result<()> {
     let outcome = patiently(app.provider().look_for_refund(request)).await?;
     let Some(outcome) = outcome else { return park(app, told).await };
+    let asked = payments::asked_refund(request);
     app.db()
         .write(move |tx| {
-            payments::apply_refund(tx, id, &outcome)?;
+            payments::refund_answered(tx, &asked, id, &outcome)?;
             commands::done(tx, told.id)
         })
         .await

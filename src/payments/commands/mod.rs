@@ -2,6 +2,7 @@
 
 mod charge;
 mod escrow;
+mod mend;
 mod refund;
 
 use serde_json::json;
@@ -15,11 +16,12 @@ use crate::orders::{self, Order, OrderId};
 use crate::{id::Id, params};
 
 pub use charge::{
-    Attempt, apply, attempt, attempt_known_as, begin, begin_confirmation, declined, no_answer, stands_as,
-    void_unconfirmed,
+    Attempt, abandoned, apply, attempt, attempt_known_as, begin, begin_confirmation, declined, give_up,
+    no_answer, not_executed, stands_as, void_unconfirmed,
 };
 pub use escrow::{held, release_order};
-pub use refund::{apply_refund, refund_order, refund_to_send, request_refund};
+pub use mend::{asked_refund, refund_answered, refund_not_executed, refunded_by_hand, send_refund_anew};
+pub use refund::{refund_order, refund_to_send, request_refund};
 
 use super::model::{MovementKind, MovementStatus, Payment, Refund};
 use super::queries;

@@ -99,6 +99,18 @@ pub(super) fn reserve(
             .error(format!("{left} {} can still be given back: ask for no more", left.currency()))
             .with("refundable_amount", left));
     }
+    set_aside(tx, actor, payment, amount, reason)
+}
+
+/// The same for money that is known to be in escrow.
+pub(super) fn set_aside(
+    tx: &Tx,
+    actor: &Actor,
+    payment: &Payment,
+    amount: Money,
+    reason: &str,
+) -> Result<Refund> {
+    let order = order_of(tx, payment)?;
     tx.execute(
         "update payments set refunded_minor = refunded_minor + $2, version = version + 1, updated_at = $3 where id = $1",
         params![payment.id, amount.minor(), tx.now()],
@@ -133,7 +145,7 @@ pub(super) fn reserve(
     )?;
     let (escrow, refunds) = accounts(&refund);
     book(tx, &refund, "refund_reserved", escrow, refunds)?;
-    orders::refunded(tx, order.id, held(tx, order)?)?;
+    orders::refunded(tx, order.id, held(tx, &order)?)?;
     list_refund(tx, payment, &refund, None)?;
     events::schedule(tx, REFUND_SEND, id, tx.now())?;
     tell(tx, actor, "refund_requested", payment, Some(&refund), Some(reason))?;
@@ -175,7 +187,8 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
             Ok(true)
         }
         RefundOutcome::Failed { code, message, .. } => {
-            let open = !order_of(tx, &payment)?.status.is_final();
+            // What a failed payment captured is owed to its buyer whatever becomes of the order.
+            let open = payment.status == Status::Success && !order_of(tx, &payment)?.status.is_final();
             tracing::warn!(refund = %refund.id, code, message, open, "the provider refused a refund");
             if open {
                 failed(tx, &payment, refund, message)?;
@@ -206,7 +219,12 @@ fn failed(tx: &Tx, payment: &Payment, refund: Refund, message: &str) -> Result<(
     tell(tx, &Actor::System, "refund_failed", payment, Some(&refund), Some(message))
 }
 
-fn decide(tx: &Tx, refund: Refund, status: MovementStatus, reference: Option<&str>) -> Result<Refund> {
+pub(super) fn decide(
+    tx: &Tx,
+    refund: Refund,
+    status: MovementStatus,
+    reference: Option<&str>,
+) -> Result<Refund> {
     let decided = tx.execute(
         "update refunds set status = $2, transaction_id = $3, updated_at = $4 where id = $1 and status = 'pending'",
         params![refund.id, status, reference, tx.now()],
@@ -219,7 +237,7 @@ fn decide(tx: &Tx, refund: Refund, status: MovementStatus, reference: Option<&st
 }
 
 /// Moves the refund's amount between two accounts.
-fn book(tx: &Tx, refund: &Refund, kind: &'static str, from: Account, to: Account) -> Result<()> {
+pub(super) fn book(tx: &Tx, refund: &Refund, kind: &'static str, from: Account, to: Account) -> Result<()> {
     let minor = refund.amount.minor();
     ledger::post(
         tx,
