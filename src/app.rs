@@ -17,7 +17,8 @@ use crate::providers::{Absent, Provider, Sandbox, Stripe, sandbox, stripe};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{
-    listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users, webhooks,
+    disputes, fees, listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users,
+    webhooks,
 };
 
 /// A running Guildhall; clones share it.
@@ -153,7 +154,7 @@ fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
         .with(node)
         .with(telling)
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
-        .with(Subscribers(vec![payments::follow_order, notifications::on_event]))
+        .with(Subscribers(vec![payments::follow_order, disputes::follow_order, notifications::on_event]))
         .with(users::Hooks {
             deletion_blockers: vec![orders::blocking_deletion, payments::money_due, payouts::money_due],
             buying: vec![orders::needed_to_buy],
@@ -171,6 +172,7 @@ fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
             refund: payments::refund_order,
             release: payments::release_order,
             held: payments::held,
+            given_back: payments::given_back,
         })
         .with(payouts::Terms { minimum: config.payout_minimum })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
@@ -184,7 +186,8 @@ fn handlers(config: &Config) -> Handlers {
             Service::Orders => handlers
                 .on(orders::PAY_BY, Handler::Inside(orders::cancel_unpaid))
                 .on(orders::DUE, Handler::Inside(orders::tell_late))
-                .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered)),
+                .on(orders::AUTO_COMPLETE, Handler::Inside(orders::accept_unanswered))
+                .on(disputes::DEADLINE, Handler::Inside(disputes::look)),
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
                 .on(payments::PAYMENT_VOID, Handler::Outside(payments::void))
@@ -263,7 +266,9 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Users => users::operations(),
         Service::Profiles => profiles::operations(),
         Service::Services => listings::operations(),
-        Service::Orders => orders::operations(),
+        Service::Orders => {
+            [orders::operations(), disputes::operations(), fees::operations()].into_iter().flatten().collect()
+        }
         Service::Payments => [payments::operations(), payouts::operations(), webhooks::operations()]
             .into_iter()
             .flatten()

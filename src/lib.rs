@@ -23,6 +23,8 @@ pub mod tls;
 pub mod version;
 
 // The services, each above the ones before it.
+pub mod disputes;
+pub mod fees;
 pub mod listings;
 pub mod notifications;
 pub mod orders;

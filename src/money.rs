@@ -232,6 +232,9 @@ impl schemars::JsonSchema for Threshold {
 pub struct Rate(u32);
 
 impl Rate {
+    /// No share at all.
+    pub const NONE: Self = Self(0);
+
     /// `None` above 10,000, the whole.
     pub fn from_basis_points(points: u32) -> Option<Self> {
         (points <= 10_000).then_some(Self(points))
@@ -239,6 +242,22 @@ impl Rate {
 
     pub const fn basis_points(self) -> u32 {
         self.0
+    }
+
+    /// `7.5` is 750 basis points: at most two digits after the point, read as text, never as a float.
+    pub fn parse_percent(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || whole.len() > 3 || fraction.len() > 2 {
+            return None;
+        }
+        Self::from_basis_points(format!("{whole}{fraction:0<2}").parse().ok()?)
+    }
+
+    /// As [`Self::parse_percent`] reads it, with no more digits than it needs.
+    pub fn percent(self) -> String {
+        let text = format!("{}.{:02}", self.0 / 100, self.0 % 100);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 
     /// This share of `amount`, rounded half to even. The rest is `amount` less it, so the parts sum to the whole.
@@ -300,6 +319,24 @@ mod tests {
         for code in ["XAU", "XTS", "XXX", "usd", "US", ""] {
             assert_eq!(Currency::parse(code), None, "{code}");
         }
+    }
+
+    #[test]
+    fn a_percentage_is_exact() {
+        let points = |text: &str| Rate::parse_percent(text).map(Rate::basis_points);
+        assert_eq!(points("10"), Some(1_000));
+        assert_eq!(points("7.5"), Some(750));
+        assert_eq!(points("12.34"), Some(1_234));
+        assert_eq!(points("100"), Some(10_000));
+        for bad in ["100.01", "-1", "7,5", "1e1", "", ".5", "5.", "0.125", "ten"] {
+            assert_eq!(points(bad), None, "{bad}");
+        }
+        for points in 0..=10_000 {
+            let rate = Rate::from_basis_points(points).expect("a share");
+            assert_eq!(Rate::parse_percent(&rate.percent()), Some(rate));
+        }
+        assert_eq!(Rate::from_basis_points(750).map(Rate::percent).as_deref(), Some("7.5"));
+        assert_eq!(Rate::from_basis_points(1_000).map(Rate::percent).as_deref(), Some("10"));
     }
 
     #[test]

@@ -37,7 +37,8 @@ grant select (id, username, username_folded, email, email_folded, email_verified
     on users to guildhall_reader;
 grant select on profiles, services, payments to guildhall_reader;
 grant select (id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, amount,
-              fee_rate_bp, fee_minor, delivery_days, status, pay_by, due_at, auto_complete_at, version,
+              fee_rate_bp, fee_minor, fee_fixed_minor, fee_rule_id, fee_basis, fee_category, service_fee_rate_bp,
+              service_fee_minor, delivery_days, status, pay_by, due_at, auto_complete_at, version,
               created_at, updated_at)
     on orders to guildhall_reader;
 grant select (id, service_id, order_id, reviewer_id, freelancer_id, rating, comment, hidden_at, created_at)
@@ -46,6 +47,11 @@ grant select (id, user_id, type, sender_id, event_id, read, created_at) on notif
 
 -- What stands beside them. The body of an event holds what was written with it.
 grant select (id, at, actor_id, kind, subject_id) on events to guildhall_reader;
+grant select (id, order_id, opened_by, wanted_minor, status, answered_at, reminded_at, decide_by, refund_minor, decided_by,
+              closed_at, version, opened_at)
+    on disputes to guildhall_reader;
+grant select (id, dispute_id, order_id, side, refund_minor, accepted_at, offered_at) on dispute_offers to guildhall_reader;
+grant select (id, dispute_id, order_id, author_id, created_at) on dispute_messages to guildhall_reader;
 grant select (id, payment_id, order_id, amount_minor, currency, status, provider_key, requested_by, transaction_id,
               created_at, updated_at)
     on refunds to guildhall_reader;
@@ -54,7 +60,7 @@ grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution
 -- Of payout accounts everything but the details that freelancers wrote down to be paid by hand.
 grant select (user_id, provider, reference, status, wanted, looked_at, version, created_at, updated_at)
     on payout_accounts to guildhall_reader;
-grant select on debts, freelancer_stats, ledger_journals, ledger_lines, payout_items, payout_settings, payouts,
+grant select on debts, fee_rules, freelancer_stats, ledger_journals, ledger_lines, payout_items, payout_settings, payouts,
     provider_calls, rating_tallies, releases, service_tags, transactions
     to guildhall_reader;
 

@@ -227,14 +227,25 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "fee_percent",
-        about: "What the house keeps of a released amount",
+        about: "What the house keeps of a released amount where no fee rule covers the order",
         mend: "a share from 0 to 100 with at most two decimals, such as 10 or 7.5",
         shape: Shape::One,
         set: |config, text| {
-            config.market.fee = percent(text)?;
+            config.market.fee = Rate::parse_percent(text)?;
             Some(())
         },
-        show: |config| in_percent(config.market.fee),
+        show: |config| config.market.fee.percent(),
+    },
+    Key {
+        name: "service_fee_percent",
+        about: "What the buyer pays beside the amount of an order",
+        mend: "a share from 0 to 100 with at most two decimals, such as 0 or 2.5",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.service_fee = Rate::parse_percent(text)?;
+            Some(())
+        },
+        show: |config| config.market.service_fee.percent(),
     },
     Key {
         name: "pay_within_hours",
@@ -301,6 +312,17 @@ pub const KEYS: &[Key] = &[
             Some(())
         },
         show: |config| (config.market.late_after.as_secs() / HOUR_S).to_string(),
+    },
+    Key {
+        name: "dispute_within_days",
+        about: "A dispute that one side does not answer within it ends as the other wishes",
+        mend: "whole days from 4 to 365: both are reminded three days before",
+        shape: Shape::One,
+        set: |config, text| {
+            config.market.dispute_within = whole(text, 4, 365, DAY_S)?;
+            Some(())
+        },
+        show: |config| (config.market.dispute_within.as_secs() / DAY_S).to_string(),
     },
     Key {
         name: "provider",
@@ -457,39 +479,9 @@ fn number(text: &str, least: u64, most: u64) -> Option<u64> {
     (least..=most).contains(&number).then_some(number)
 }
 
-/// `7.5` is 750 basis points: read as text, never as a float.
-fn percent(text: &str) -> Option<Rate> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || whole.len() > 3 || fraction.len() > 2 {
-        return None;
-    }
-    Rate::from_basis_points(format!("{whole}{fraction:0<2}").parse().ok()?)
-}
-
-fn in_percent(rate: Rate) -> String {
-    let points = rate.basis_points();
-    let text = format!("{}.{:02}", points / 100, points % 100);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_is_exact() {
-        let points = |text: &str| percent(text).map(Rate::basis_points);
-        assert_eq!(points("10"), Some(1_000));
-        assert_eq!(points("7.5"), Some(750));
-        assert_eq!(points("12.34"), Some(1_234));
-        assert_eq!(points("100"), Some(10_000));
-        for bad in ["100.01", "-1", "7,5", "1e1", "", ".5", "5.", "0.125", "ten"] {
-            assert_eq!(points(bad), None, "{bad}");
-        }
-        assert_eq!(in_percent(Rate::from_basis_points(750).expect("a share")), "7.5");
-        assert_eq!(in_percent(Rate::from_basis_points(1_000).expect("a share")), "10");
-    }
 
     #[test]
     fn origins_are_exact() {

@@ -111,8 +111,10 @@ crate::words! {
 pub struct Market {
     /// The currency of a listing that names none.
     pub currency: Currency,
-    /// What the house keeps of a released amount.
+    /// What the house keeps of a released amount where no fee rule covers the order.
     pub fee: Rate,
+    /// What the buyer pays beside the amount.
+    pub service_fee: Rate,
     /// An order that is not paid within it is cancelled.
     pub pay_within: Duration,
     /// A delivery that is not answered within it is accepted.
@@ -121,6 +123,8 @@ pub struct Market {
     pub clearance: Duration,
     /// A buyer may cancel an order that is late by more than this.
     pub late_after: Duration,
+    /// A dispute that one side does not answer within it ends as the other side wishes.
+    pub dispute_within: Duration,
 }
 
 impl Default for Market {
@@ -129,10 +133,12 @@ impl Default for Market {
         Self {
             currency: Currency::parse("USD").expect("USD is in ISO 4217"),
             fee: Rate::from_basis_points(1_000).expect("ten per cent is no more than the whole"),
+            service_fee: Rate::NONE,
             pay_within: day,
             review_within: 3 * day,
             clearance: 7 * day,
             late_after: day,
+            dispute_within: 14 * day,
         }
     }
 }

@@ -39,6 +39,8 @@ migrations! {
     7 "0007_notifications" needs 7,
     8 "0008_reviews" needs 8,
     9 "0009_money" needs 9,
+    10 "0010_fees" needs 10,
+    11 "0011_disputes" needs 11,
     12 "0012_calls" needs 12,
     13 "0013_webhooks" needs 9,
     14 "0014_payouts" needs 14,

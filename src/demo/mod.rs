@@ -10,6 +10,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
+use crate::actor::Actor;
 use crate::app::{App, Parts};
 use crate::config::{Config, Market, PaymentProvider};
 use crate::db::Tx;
@@ -17,10 +20,12 @@ use crate::error::{Error, Result};
 use crate::events;
 use crate::id::Id;
 use crate::params;
+use crate::providers::patiently;
 use crate::providers::telling::Telling;
 use crate::time::Clock;
+use crate::{payments, payouts};
 
-use story::{Act, Story};
+use story::{Act, Ask, Story};
 
 /// Everybody's password. It is hashed once: hashing is slow on purpose.
 pub const PASSWORD: &str = "walnut ferry thimble";
@@ -38,8 +43,8 @@ type Deed = Box<dyn Fn(&Tx) -> Result<Id<()>> + Send>;
 
 /// How the application is opened for [`run`]: with a clock that starts in the past, without limits, with the usual deadlines.
 pub fn setting(config: Config) -> (Config, Parts) {
-    let Market { currency, fee, .. } = config.market;
-    let market = Market { currency, fee, ..Market::default() };
+    let Market { currency, fee, service_fee, .. } = config.market;
+    let market = Market { currency, fee, service_fee, ..Market::default() };
     let clock = Arc::new(Clock::behind(HOUR * HOURS));
     // Nobody listens in a story that is over.
     let parts = Parts { clock, telling: Telling(false), ..Parts::default() };
@@ -82,16 +87,37 @@ async fn play(app: &App, story: &mut Story, acts: &[Act]) -> Result<()> {
     let deeds: Vec<Deed> = acts.iter().map(|act| story.deed(app, act)).collect::<Result<_>>()?;
     let made =
         app.db().write(move |tx| deeds.iter().map(|deed| deed(tx)).collect::<Result<Vec<_>>>()).await?;
-    let mut charges = tokio::task::JoinSet::new();
+    let mut asking = tokio::task::JoinSet::new();
     for (act, id) in acts.iter().zip(made) {
-        if story.note(act, id) {
-            charges.spawn(crate::payments::ask(app.clone(), id));
+        match story.note(act, id)? {
+            Some(Ask::Charge) => drop(asking.spawn(payments::ask(app.clone(), id))),
+            Some(Ask::Account(freelancer)) => drop(asking.spawn(open_account(app.clone(), freelancer))),
+            None => {}
         }
     }
-    while let Some(asked) = charges.join_next().await {
+    while let Some(asked) = asking.join_next().await {
         asked.map_err(|error| Error::Internal(Box::new(error)))??;
     }
     Ok(())
+}
+
+/// Opens a freelancer's account at the provider, where freelancers are paid through it.
+async fn open_account(app: App, freelancer: Actor) -> Result<()> {
+    let way = payouts::Way::of(app.config(), app.provider());
+    if way.is_by_hand() {
+        return Ok(());
+    }
+    let config = app.config().clone();
+    let onboarding = app
+        .db()
+        .write(move |tx| {
+            let user = payouts::commands::begin(tx, &freelancer, &json!({}).into(), way, &config)?;
+            payouts::commands::onboarding(tx, user, &json!({}).into(), way, &config)
+        })
+        .await?;
+    let onboarded = patiently(app.provider().onboard(&onboarding)).await?;
+    let (user, provider) = (onboarding.user_id.cast(), way.provider());
+    app.db().write(move |tx| payouts::apply_account(tx, user, provider, &onboarded.account)).await
 }
 
 /// What there is to look at.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::listings::{self, ListingId};
 use crate::money::{Currency, Money};
+use crate::payouts;
 use crate::profiles;
 use crate::users::commands::{NewAccount, register};
 use crate::users::{Email, Username};
@@ -77,7 +78,7 @@ impl Member {
         Ok(Box::new(move |tx| Ok(register(tx, &new)?.id.cast())))
     }
 
-    /// A freelancer's page with its portfolio.
+    /// A freelancer's page with its portfolio, and when to be paid.
     pub fn write_page(&self) -> Result<Deed> {
         let actor = self.actor()?;
         let user = actor.require_user()?;
@@ -87,12 +88,14 @@ impl Member {
             "skills": page.skills, "experience": page.experience,
         });
         let work = |item: &PortfolioItem| json!({ "title": item.title, "description": item.description, "url": item.url });
+        let weekly = json!({ "schedule": "weekly", "minimum": "20" });
         let works: Vec<Value> = page.portfolio.iter().map(work).collect();
         Ok(Box::new(move |tx| {
             profiles::commands::change(tx, &actor, user, &body.clone().into(), &Expected::any())?;
             for work in &works {
                 profiles::commands::add_item(tx, &actor, user, &work.clone().into())?;
             }
+            payouts::commands::change_settings(tx, &actor, &weekly.clone().into(), &Expected::any())?;
             Ok(user.cast())
         }))
     }

@@ -27,6 +27,14 @@ pub enum Act {
     Order(usize, Step, u64),
 }
 
+/// What the provider is asked for after an act.
+pub enum Ask {
+    /// The payment that was begun.
+    Charge,
+    /// An account for this freelancer to be paid to.
+    Account(Actor),
+}
+
 pub struct Story {
     seed: u64,
     currency: Currency,
@@ -166,19 +174,20 @@ impl Story {
         })
     }
 
-    /// Keeps the id of what an act made; whether the provider is to be asked for it.
-    pub fn note(&mut self, act: &Act, made: Id<()>) -> bool {
+    /// Keeps the id of what an act made; what the provider is to be asked for then.
+    pub fn note(&mut self, act: &Act, made: Id<()>) -> Result<Option<Ask>> {
         match *act {
             Act::Join(person) => self.people[person].id = Some(made.cast()),
             Act::Offer(offer) => self.offers[offer].id = Some(made.cast()),
             Act::Order(index, Step::Place, _) => self.courses[index].order = Some(made.cast()),
             Act::Order(index, Step::Pay(_), _) => {
                 self.courses[index].payment = Some(made.cast());
-                return true;
+                return Ok(Some(Ask::Charge));
             }
-            Act::WritePage(_) | Act::Order(..) => {}
+            Act::WritePage(person) => return Ok(Some(Ask::Account(self.people[person].actor()?))),
+            Act::Order(..) => {}
         }
-        false
+        Ok(None)
     }
 
     pub fn made(self) -> Made {

@@ -30,10 +30,31 @@ pub struct Subscribers(pub Vec<fn(&Tx, &Event) -> Result<()>>);
 
 /// Writes the event and tells the subscribers. `body` carries everything they need to know.
 pub fn append<K>(tx: &Tx, actor: &Actor, kind: &'static str, subject: Id<K>, body: Value) -> Result<Event> {
+    write(tx, actor.id(), kind, subject, body)
+}
+
+/// The same for what `cause` entails: whoever did that did this.
+pub fn append_after<K>(
+    tx: &Tx,
+    cause: &Event,
+    kind: &'static str,
+    subject: Id<K>,
+    body: Value,
+) -> Result<Event> {
+    write(tx, cause.actor_id, kind, subject, body)
+}
+
+fn write<K>(
+    tx: &Tx,
+    actor_id: Option<UserId>,
+    kind: &'static str,
+    subject: Id<K>,
+    body: Value,
+) -> Result<Event> {
     let event = Event {
         id: tx.new_id(),
         at: tx.now(),
-        actor_id: actor.id(),
+        actor_id,
         kind: kind.to_owned(),
         subject_id: subject.cast(),
         body,

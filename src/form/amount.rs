@@ -20,6 +20,18 @@ impl Amount {
     }
 }
 
+impl Amount {
+    /// The same where nothing at all is an amount too.
+    pub fn or_nothing(&self, currency: Currency, field: &str) -> Result<Money, FieldError> {
+        match Money::parse(&self.0, currency) {
+            Err(NotMoney::OutOfRange) if self.0.bytes().all(|byte| matches!(byte, b'0' | b'.')) => {
+                Ok(Money::new(0, currency))
+            }
+            _ => self.of(currency, field),
+        }
+    }
+}
+
 impl From<Money> for Amount {
     fn from(money: Money) -> Self {
         Self(money.to_string())

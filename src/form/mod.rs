@@ -188,6 +188,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("email", &["mail", "e_mail", "email_address"]),
     ("price", &["amount", "cost", "rate"]),
     ("amount", &["price", "total", "sum"]),
+    ("percent", &["rate", "percentage", "share", "fee"]),
     ("description", &["details", "text", "summary"]),
     ("message", &["text", "body", "content", "note"]),
     ("comment", &["text", "body", "message", "review"]),

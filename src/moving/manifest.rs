@@ -57,11 +57,27 @@ tables! {
         created_at Time, updated_at Time,
     }
     service_tags by 2 { tag_folded Text, service_id Id }
+    fee_rules by 1 {
+        id Id, position Integer, scope Text, category Text, category_folded Text, freelancer_id Id, rate_bp Integer,
+        fixed Json, active Boolean, version Integer, created_by Id, created_at Time, updated_at Time,
+    }
     orders by 1 {
         id Id, buyer_id Id, freelancer_id Id, service_id Id, service_version Integer, title Text, amount_minor Integer,
-        currency Text, fee_rate_bp Integer, fee_minor Integer, delivery_days Integer, requirements Text, status Text,
-        pay_by Time, due_at Time, auto_complete_at Time, version Integer, created_at Time, updated_at Time,
+        currency Text, fee_rate_bp Integer, fee_minor Integer, fee_fixed_minor Integer, fee_rule_id Id, fee_basis Text,
+        fee_category Text, service_fee_rate_bp Integer, service_fee_minor Integer, delivery_days Integer,
+        requirements Text, status Text, pay_by Time, due_at Time, auto_complete_at Time, version Integer,
+        created_at Time, updated_at Time,
     }
+    disputes by 1 {
+        id Id, order_id Id, opened_by Id, reason Text, wanted_minor Integer, status Text, answered_at Time,
+        reminded_at Time, decide_by Time, refund_minor Integer, decided_by Id, decision Text, closed_at Time,
+        version Integer, opened_at Time,
+    }
+    dispute_offers by 1 {
+        id Id, dispute_id Id, order_id Id, side Text, refund_minor Integer, message Text, accepted_at Time,
+        offered_at Time,
+    }
+    dispute_messages by 1 { id Id, dispute_id Id, order_id Id, author_id Id, message Text, created_at Time }
     payments by 1 {
         id Id, order_id Id, buyer_id Id, freelancer_id Id, amount_minor Integer, currency Text, status Text,
         payment_method Text, provider Text, provider_key Text, transaction_id Text, failure Text, confirmed Boolean,

@@ -42,14 +42,19 @@ enum To {
     Others(&'static [Party]),
     /// This one, whoever asked for it: it is the provider's word on their money.
     Always(Party),
+    /// The administrators whom the event names.
+    Admins,
 }
-use To::{Always, Others};
+use To::{Admins, Always, Others};
 
 /// A kind of event, whom it concerns, what they read, and what they read when a deadline did it.
 /// `{who}` is the part of the one who did it, `{title}` the order's, `{amount}` the payout's.
 struct Notice(&'static str, To, &'static str, Option<&'static str>);
 
 const BOTH: To = Others(&[Buyer, Freelancer]);
+
+/// What is read of the move that ends a dispute, whoever agreed to it or decided it.
+const AFTER_DISPUTE: &str = "The dispute is over, the order is {status}: {title}";
 
 static NOTICES: &[Notice] = &[
     Notice("order_placed", BOTH, "{who} placed an order: {title}", None),
@@ -70,6 +75,18 @@ static NOTICES: &[Notice] = &[
         Some("The order is cancelled: {title}"),
     ),
     Notice("order_disputed", BOTH, "{who} opened a dispute: {title}", None),
+    Notice("dispute_message", BOTH, "{who} wrote about the dispute: {title}", None),
+    Notice("settlement_offered", BOTH, "{who} offered a split to settle the dispute: {title}", None),
+    Notice("settlement_withdrawn", BOTH, "{who} took the offer to settle the dispute back: {title}", None),
+    Notice("dispute_settled", BOTH, "{who} accepted the split, the dispute is settled: {title}", None),
+    Notice(
+        "dispute_decided",
+        BOTH,
+        "{who} decided the dispute: {title}",
+        Some("The time to answer has passed, the dispute ended as its opener wished: {title}"),
+    ),
+    Notice("dispute_reminder", BOTH, "A dispute will end without an answer: {title}", None),
+    Notice("dispute_escalated", Admins, "A dispute waits for a decision: {title}", None),
     Notice("order_overdue", BOTH, "The delivery is overdue: {title}", None),
     Notice("payment_requires_action", Always(Buyer), "Your payment needs your confirmation: {title}", None),
     Notice("payment_failed", Always(Buyer), "Your payment failed: {title}", None),
@@ -101,6 +118,10 @@ pub fn recipients(kind: &str, body: &Value, actor_id: Option<UserId>) -> Vec<Use
     match notice(kind) {
         None => Vec::new(),
         Some(Notice(_, Always(party), ..)) => party.of(body).into_iter().collect(),
+        Some(Notice(_, Admins, ..)) => {
+            let named = body["admin_ids"].as_array().into_iter().flatten();
+            named.filter_map(Value::as_str).map(Id::from_wire).collect()
+        }
         Some(Notice(_, Others(parties), ..)) => {
             parties.iter().filter_map(|party| party.of(body)).filter(|user| Some(*user) != actor_id).collect()
         }
@@ -118,11 +139,17 @@ pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
         Some(Freelancer) => "The freelancer",
         None => "An administrator",
     };
-    let sentence = by_deadline.filter(|_| event.actor_id.is_none()).unwrap_or(by_person);
-    let title = event.body["title"].as_str().unwrap_or_default();
+    let sentence = match by_deadline.filter(|_| event.actor_id.is_none()) {
+        _ if event.body["from"] == "disputed" => AFTER_DISPUTE,
+        deadline => deadline.unwrap_or(by_person),
+    };
     let text = |member: &str| event.body[member].as_str().unwrap_or_default();
     let amount = format!("{} {}", text("amount"), text("currency"));
-    let message = sentence.replace("{who}", who).replace("{amount}", &amount).replace("{title}", title);
+    let message = sentence
+        .replace("{who}", who)
+        .replace("{status}", text("status"))
+        .replace("{amount}", &amount)
+        .replace("{title}", text("title"));
     let mut data: Data = serde_json::from_value(event.body.clone())?;
     if !event.kind.starts_with("payout_") {
         data.order_id.get_or_insert(event.subject_id.cast());
@@ -151,6 +178,7 @@ mod tests {
 
     const BUYER: &str = "01900000-0000-7000-8000-00000000000a";
     const FREELANCER: &str = "01900000-0000-7000-8000-00000000000b";
+    const ADMIN: &str = "01900000-0000-7000-8000-00000000000c";
 
     fn told(kind: &str, actor: Option<&str>) -> Vec<String> {
         let body = json!({ "buyer_id": BUYER, "reviewer_id": BUYER, "freelancer_id": FREELANCER });
@@ -184,6 +212,15 @@ mod tests {
             assert_eq!(told(kind, None), [BUYER], "{kind}");
         }
         assert_eq!(told("order_paid", Some(BUYER)), [FREELANCER]);
+    }
+
+    #[test]
+    fn a_dispute_that_waits_for_a_decision_is_told_to_administrators_alone() {
+        let body = json!({ "buyer_id": BUYER, "freelancer_id": FREELANCER, "admin_ids": [ADMIN] });
+        assert_eq!(recipients("dispute_escalated", &body, None), [Id::from_wire(ADMIN)]);
+        assert_eq!(told("dispute_message", Some(ADMIN)), [BUYER, FREELANCER]);
+        assert_eq!(told("settlement_offered", Some(BUYER)), [FREELANCER]);
+        assert_eq!(told("dispute_reminder", None), [BUYER, FREELANCER]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::config::Market;
 use crate::db::Tx;
 use crate::error::{self, Error, FORBIDDEN, NOT_FOUND, Result, TOO_MANY_REQUESTS};
 use crate::events;
+use crate::fees::{self, Sale};
 use crate::form::{Amount, Change, Text, Unchecked};
 use crate::listings::{self, Listing};
 use crate::params;
@@ -18,6 +19,7 @@ use super::model::{
     ChangeOrder, Order, OrderId, PlaceOrder, Side, Status, TIMERS, Words, event_of, legal, sides_asking,
 };
 use super::queries::{self, find};
+use super::shares::service_fee;
 use super::{Hooks, INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, Terms};
 
 /// Places an order for a listing at its present price.
@@ -35,7 +37,7 @@ pub fn place(tx: &Tx, actor: &Actor, input: &Unchecked<PlaceOrder>) -> Result<Or
         return Err(OWN_SERVICE.error("this service is your own: look for another with GET /services"));
     }
     require_few_unpaid(tx, buyer)?;
-    let order = drawn_up(tx, buyer, listing, input.requirements.map(Text::into_string));
+    let order = drawn_up(tx, buyer, listing, input.requirements.map(Text::into_string))?;
     insert(tx, &order)?;
     wait_for_deadline(tx, &order)?;
     record(tx, actor, &order, None, &Step::to(order.status, None))?;
@@ -43,19 +45,25 @@ pub fn place(tx: &Tx, actor: &Actor, input: &Unchecked<PlaceOrder>) -> Result<Or
 }
 
 /// The order: the listing as it is now, under today's terms.
-fn drawn_up(tx: &Tx, buyer_id: UserId, listing: Listing, requirements: Option<String>) -> Order {
+fn drawn_up(tx: &Tx, buyer_id: UserId, listing: Listing, requirements: Option<String>) -> Result<Order> {
     let market = tx.wired::<Market>();
     let now = tx.now();
-    Order {
+    let (freelancer_id, amount) = (listing.freelancer_id, listing.price);
+    let owed = fees::quote(tx, &Sale { category: &listing.category, freelancer_id, amount })?;
+    let mut order = Order {
         id: tx.new_id(),
         buyer_id,
-        freelancer_id: listing.freelancer_id,
+        freelancer_id,
         service_id: listing.id,
         service_version: listing.version,
         title: listing.title,
-        amount: listing.price,
-        fee_rate: market.fee,
-        fee: market.fee.of(listing.price),
+        amount,
+        fee_rate: owed.rate,
+        fee_fixed: owed.fixed,
+        fee_reason: owed.reason,
+        fee: amount.with_minor(0),
+        service_fee_rate: market.service_fee,
+        service_fee: service_fee(market.service_fee, amount),
         delivery_days: listing.delivery_days,
         requirements,
         status: Status::Pending,
@@ -65,7 +73,9 @@ fn drawn_up(tx: &Tx, buyer_id: UserId, listing: Listing, requirements: Option<St
         version: 1,
         created_at: now,
         updated_at: now,
-    }
+    };
+    order.fee = order.agreed_fee();
+    Ok(order)
 }
 
 fn require_few_unpaid(tx: &Tx, buyer: UserId) -> Result<()> {
@@ -87,8 +97,9 @@ fn require_few_unpaid(tx: &Tx, buyer: UserId) -> Result<()> {
 fn insert(tx: &Tx, order: &Order) -> Result<()> {
     tx.execute(
         "insert into orders (id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency,
-             fee_rate_bp, fee_minor, delivery_days, requirements, status, pay_by, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
+             fee_rate_bp, fee_minor, fee_fixed_minor, fee_rule_id, fee_basis, fee_category, service_fee_rate_bp,
+             service_fee_minor, delivery_days, requirements, status, pay_by, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21)",
         params![
             order.id,
             order.buyer_id,
@@ -100,6 +111,12 @@ fn insert(tx: &Tx, order: &Order) -> Result<()> {
             order.amount.currency(),
             order.fee_rate.basis_points(),
             order.fee.minor(),
+            order.fee_fixed.minor(),
+            order.fee_reason.rule_id,
+            order.fee_reason.basis,
+            order.fee_reason.category,
+            order.service_fee_rate.basis_points(),
+            order.service_fee.minor(),
             order.delivery_days,
             order.requirements,
             order.status,
@@ -227,7 +244,7 @@ fn require(tx: &Tx, actor: &Actor, order: Order, requirements: Option<String>) -
 pub(super) struct Step<'a> {
     to: Status,
     message: Option<&'a str>,
-    /// Sent back before the rest is released, in minor units.
+    /// What a dispute sends back, in minor units; the rest is released.
     refund: Option<i64>,
 }
 
@@ -243,6 +260,11 @@ fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Orde
     if !order.transitions(side, queries::is_late(tx, order)).contains(&asked.to) {
         return Err(not_from_here(tx, actor, order, asked.to));
     }
+    go(tx, actor, order, asked)
+}
+
+/// Takes a step that the caller has found to be due, with the money that goes with it.
+fn go(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Order> {
     let order = match asked.refund {
         Some(part) => {
             let reason =
@@ -258,6 +280,26 @@ fn take_step(tx: &Tx, actor: &Actor, order: &Order, asked: &Step) -> Result<Orde
     }
 }
 
+/// Freezes an order on the word of one of its sides, or of the house when its money is contested.
+pub fn dispute(tx: &Tx, actor: &Actor, order: &Order, reason: Option<&str>) -> Result<Order> {
+    take_step(tx, actor, order, &Step::to(Status::Disputed, reason))
+}
+
+/// Ends a dispute: `refund` minor units of what is held go back to the buyer and the rest is released; the order is off
+/// when nothing is left to release. Whoever calls has found that `actor` may.
+pub fn resolve(tx: &Tx, actor: &Actor, order: &Order, refund: i64, reason: &str) -> Result<Order> {
+    if order.status != Status::Disputed {
+        return Err(not_from_here(tx, actor, order, Status::Completed));
+    }
+    let held = (tx.wired::<Hooks>().held)(tx, order)?;
+    if !(0..=held).contains(&refund) {
+        return Err(Error::broken(format!("{refund} of {held} would go back of order {}", order.id)));
+    }
+    let to = if refund == held { Status::Cancelled } else { Status::Completed };
+    let part = (refund > 0 && refund < held).then_some(refund);
+    go(tx, actor, order, &Step { to, message: Some(reason), refund: part })
+}
+
 /// A payment has succeeded: the work begins. False when the order no longer waits for one; then the money goes back.
 pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
     match find(tx, id)? {
@@ -269,8 +311,8 @@ pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
     }
 }
 
-/// A refund has taken money of an open order, or has failed and returned it: the fee is the frozen rate of what escrow
-/// holds now, in minor units. The fee of an order that is over is settled.
+/// A refund has taken money of an open order, or has failed and returned it: the fee is its share of what escrow holds
+/// now, in minor units. The fee of an order that is over is settled.
 pub fn refunded(tx: &Tx, id: OrderId, held: i64) -> Result<()> {
     let order = find(tx, id)?.ok_or_else(|| Error::broken("a refund without its order"))?;
     tx.execute(
@@ -317,7 +359,7 @@ fn step(tx: &Tx, actor: &Actor, order: &Order, taken: &Step) -> Result<Order> {
     Ok(next)
 }
 
-/// Completes an order: what escrow holds goes to the freelancer, less the fee.
+/// Completes an order: what escrow holds goes to the freelancer, less the fees.
 pub(super) fn complete(tx: &Tx, actor: &Actor, order: &Order, taken: &Step) -> Result<Order> {
     let fee = (tx.wired::<Hooks>().release)(tx, order)?;
     let order = Order { fee: order.fee.with_minor(fee), ..order.clone() };
@@ -330,8 +372,12 @@ pub(super) fn call_off(tx: &Tx, actor: &Actor, order: &Order, message: Option<&s
         return step(tx, actor, order, &Step::to(Status::Cancelled, message));
     }
     let reason = message.filter(|text| !text.is_empty()).unwrap_or("the order was cancelled");
+    let back = match order.status {
+        Status::Disputed => Some((tx.wired::<Hooks>().held)(tx, order)?).filter(|held| *held > 0),
+        _ => None,
+    };
     let order = give_back(tx, actor, order, None, reason)?;
-    step(tx, actor, &order, &Step::to(Status::Cancelled, message))
+    step(tx, actor, &order, &Step { to: Status::Cancelled, message, refund: back })
 }
 
 /// Sends money back to the buyer; the order as it is then, for its fee follows.

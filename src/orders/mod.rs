@@ -6,22 +6,24 @@ mod deadlines;
 mod model;
 mod queries;
 mod routes;
+mod shares;
 
 use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::problems;
 
-pub use commands::{cancel_refunded, change, mark_paid, place, refunded, told};
+pub use commands::{cancel_refunded, change, dispute, mark_paid, place, refunded, resolve, told};
 pub use deadlines::{accept_unanswered, cancel_unpaid, tell_late};
 pub use model::{
-    AUTO_COMPLETE, ChangeOrder, DUE, EDGES, Edge, Order, OrderId, PAY_BY, PlaceOrder, Shares, Side, Status,
-    When, legal, sides_asking,
+    AUTO_COMPLETE, ChangeOrder, DUE, EDGES, Edge, Order, OrderId, PAY_BY, PlaceOrder, Side, Status, When,
+    legal, sides_asking,
 };
 pub use queries::{
     blocking_deletion, completed_of, find, needed_to_buy, needed_to_sell, seen, share_an_order,
 };
 pub use routes::operations;
+pub use shares::Shares;
 
 problems! {
     OWN_SERVICE = 409 "own_service" "The service is your own" "Nobody orders from themselves. Look for another with GET /services.";
@@ -31,16 +33,20 @@ problems! {
 
 /// Sends money of an order back to its buyer: that many minor units, or all that escrow holds. Says why.
 pub type Refund = fn(&Tx, &Actor, &Order, Option<i64>, &str) -> Result<()>;
-/// Pays what escrow holds to the freelancer, less the fee; how much the fee was, in minor units.
+/// Pays what escrow holds to the freelancer, less the fees; how much the fee of the amount was, in minor units.
 pub type Release = fn(&Tx, &Order) -> Result<i64>;
 /// What escrow holds of an order, in minor units.
 pub type Held = fn(&Tx, &Order) -> Result<i64>;
+
+/// What was given back or is on its way back of what was paid for an order, in minor units; `None` when nothing was paid.
+pub type GivenBack = fn(&Tx, &Order) -> Result<Option<i64>>;
 
 /// What payments do when an order moves. Filled in `app.rs`.
 pub struct Hooks {
     pub refund: Refund,
     pub release: Release,
     pub held: Held,
+    pub given_back: GivenBack,
 }
 
 /// What the operator lets buyers do. Filled in `app.rs`.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::actor::{Actor, UserId};
 use crate::events::{Event, EventId};
+use crate::fees::Reason;
 use crate::form;
 use crate::form::{Amount, Change, IdRef, Text, TextLimits};
 use crate::id::Id;
@@ -87,14 +88,18 @@ pub const EDGES: &[Edge] = {
         edge(Active, Cancelled, House),
         edge(Active, Disputed, Buyer),
         edge(Active, Disputed, Freelancer),
+        edge(Active, Disputed, House),
         edge(Delivered, Active, Buyer),
         edge(Delivered, Completed, Buyer),
         edge(Delivered, Completed, House),
         edge(Delivered, Cancelled, House),
         edge(Delivered, Disputed, Buyer),
         edge(Delivered, Disputed, Freelancer),
+        edge(Delivered, Disputed, House),
         edge(Disputed, Completed, Admin),
         edge(Disputed, Cancelled, Admin),
+        edge(Disputed, Completed, House),
+        edge(Disputed, Cancelled, House),
     ]
 };
 
@@ -119,10 +124,18 @@ pub struct Order {
     pub service_id: ListingId,
     pub service_version: i64,
     pub title: String,
+    /// The listing's price. The buyer pays the [`Self::total`].
     pub amount: Money,
     pub fee_rate: Rate,
-    /// What the house keeps: the frozen rate of what was not given back, nothing once it is cancelled.
+    /// Beside the rate's share; together they are never more than the amount.
+    pub fee_fixed: Money,
+    /// Why rate and fixed part are what they are.
+    pub fee_reason: Reason,
+    /// What the house keeps of the amount: less when some of it is given back, nothing once it is cancelled.
     pub fee: Money,
+    pub service_fee_rate: Rate,
+    /// What the buyer pays the house beside the amount, as it was placed.
+    pub service_fee: Money,
     pub delivery_days: u32,
     pub requirements: Option<String>,
     pub status: Status,
@@ -134,31 +147,7 @@ pub struct Order {
     pub updated_at: Time,
 }
 
-/// Whose money is how much of what is held, in minor units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shares {
-    /// The freelancer's.
-    pub net: i64,
-    /// What the house keeps of the amount.
-    pub fee: i64,
-    /// What the house charged the buyer beside the amount.
-    pub service_fee: i64,
-}
-
 impl Order {
-    /// What its buyer pays.
-    pub fn total(&self) -> Money {
-        self.amount
-    }
-
-    /// Whose what is left of the total is, when so many minor units are left: pro rata by what was agreed. The parts sum to
-    /// the whole, and none grows when less is left.
-    pub fn shares_of(&self, left: i64) -> Shares {
-        let agreed = self.fee_rate.of(self.amount).minor();
-        let fee = self.amount.with_minor(left).pro_rata(agreed, self.amount.minor()).minor();
-        Shares { net: left - fee, fee, service_fee: 0 }
-    }
-
     /// Where `actor` stands; `None` for those whom the order does not concern.
     pub fn side_of(&self, actor: &Actor) -> Option<Side> {
         match actor {
@@ -221,6 +210,8 @@ impl Order {
             title: self.title.clone(),
             amount: self.amount,
             currency: self.amount.currency(),
+            service_fee: (side != Side::Freelancer).then_some(self.service_fee),
+            total: self.total(),
             fee: (side != Side::Buyer).then_some(self.fee),
             status: self.status,
             requirements: self.requirements.clone(),
@@ -267,6 +258,11 @@ pub struct SeenOrder {
     pub title: String,
     pub amount: Money,
     pub currency: Currency,
+    /// What the buyer pays the house beside the amount; shown to the buyer and to administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_fee: Option<Money>,
+    /// What the buyer pays: the amount and the service fee.
+    pub total: Money,
     /// What the house keeps of the amount, less when some of it is refunded; shown to the freelancer and to administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fee: Option<Money>,
@@ -327,7 +323,8 @@ form! {
     server_sets {
         buyer_id: "from your token", freelancer_id: "from the service", amount: "from the service",
         price: "from the service", currency: "from the service", title: "from the service",
-        delivery_days: "from the service", fee: "by the marketplace", status: "to pending: PUT /orders/{id} changes it",
+        delivery_days: "from the service", fee: "by the marketplace", service_fee: "by the marketplace",
+        total: "from the service and the marketplace", status: "to pending: PUT /orders/{id} changes it",
         id: "by the server", created_at: "by the server", updated_at: "by the server"
     }
 }
@@ -345,7 +342,39 @@ form! {
         refund_amount: Option<Amount>,
     }
     server_sets {
-        fee: "by the marketplace", price: "from the service", delivery_days: "from the service"
+        fee: "by the marketplace", service_fee: "by the marketplace", price: "from the service",
+        delivery_days: "from the service"
+    }
+}
+
+/// An active order over 49.90 USD, for tests.
+#[cfg(test)]
+pub(super) fn example() -> Order {
+    let amount = Money::new(4_990, Currency::parse("USD").expect("a listed currency"));
+    let (nobody, now) = (Id::from_uuid(uuid::Uuid::nil()), Time::from_micros(0));
+    Order {
+        id: Id::from_uuid(uuid::Uuid::nil()),
+        buyer_id: nobody,
+        freelancer_id: nobody,
+        service_id: Id::from_uuid(uuid::Uuid::nil()),
+        service_version: 1,
+        title: "A logo".to_owned(),
+        amount,
+        fee_rate: Rate::from_basis_points(1_000).expect("ten per cent"),
+        fee_fixed: amount.with_minor(0),
+        fee_reason: Reason::default(),
+        fee: amount.with_minor(499),
+        service_fee_rate: Rate::NONE,
+        service_fee: amount.with_minor(0),
+        delivery_days: 7,
+        requirements: None,
+        status: Status::Active,
+        pay_by: now,
+        due_at: None,
+        auto_complete_at: None,
+        version: 2,
+        created_at: now,
+        updated_at: now,
     }
 }
 
@@ -354,28 +383,7 @@ mod tests {
     use super::*;
 
     fn active(due_at: Time) -> Order {
-        let amount = Money::new(4_990, Currency::parse("USD").expect("a listed currency"));
-        let (nobody, now) = (Id::from_uuid(uuid::Uuid::nil()), Time::from_micros(0));
-        Order {
-            id: Id::from_uuid(uuid::Uuid::nil()),
-            buyer_id: nobody,
-            freelancer_id: nobody,
-            service_id: Id::from_uuid(uuid::Uuid::nil()),
-            service_version: 1,
-            title: "A logo".to_owned(),
-            amount,
-            fee_rate: Rate::from_basis_points(1_000).expect("ten per cent"),
-            fee: amount.with_minor(499),
-            delivery_days: 7,
-            requirements: None,
-            status: Status::Active,
-            pay_by: now,
-            due_at: Some(due_at),
-            auto_complete_at: None,
-            version: 2,
-            created_at: now,
-            updated_at: now,
-        }
+        Order { due_at: Some(due_at), ..example() }
     }
 
     #[test]

@@ -3,25 +3,31 @@
 use crate::actor::{Actor, UserId};
 use crate::config::Market;
 use crate::db::{Row, Sql, Tx};
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, INVALID_PARAMETER, Result};
 use crate::events::{self, Event, EventId};
+use crate::fees::Reason;
 use crate::listings::ListingId;
 use crate::money::{Money, Rate};
 use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::users::Blocker;
 
+use super::Hooks;
 use super::model::{Happening, Order, OrderId, Side, Status};
+use super::shares::Explanation;
 
 const COLUMNS: &str = "id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, fee_rate_bp, \
-     fee_minor, delivery_days, requirements, status, pay_by, due_at, auto_complete_at, version, created_at, updated_at";
+     fee_minor, fee_fixed_minor, fee_rule_id, fee_basis, fee_category, service_fee_rate_bp, \
+     service_fee_minor, delivery_days, requirements, status, pay_by, due_at, auto_complete_at, version, created_at, \
+     updated_at";
 
 fn order(row: &Row) -> Result<Order> {
     let (id, buyer_id, freelancer_id) = (row.next()?, row.next()?, row.next()?);
     let (service_id, service_version, title) = (row.next()?, row.next()?, row.next()?);
     let amount = Money::new(row.next()?, row.next()?);
-    let fee_rate =
-        Rate::from_basis_points(row.next()?).ok_or_else(|| Error::broken("a fee rate above the whole"))?;
+    let rate =
+        |points| Rate::from_basis_points(points).ok_or_else(|| Error::broken("a fee rate above the whole"));
+    let fee_rate = rate(row.next()?)?;
     Ok(Order {
         id,
         buyer_id,
@@ -32,6 +38,10 @@ fn order(row: &Row) -> Result<Order> {
         amount,
         fee_rate,
         fee: amount.with_minor(row.next()?),
+        fee_fixed: amount.with_minor(row.next()?),
+        fee_reason: Reason { rule_id: row.next()?, basis: row.next()?, category: row.next()? },
+        service_fee_rate: rate(row.next()?)?,
+        service_fee: amount.with_minor(row.next()?),
         delivery_days: row.next()?,
         requirements: row.next()?,
         status: row.next()?,
@@ -52,6 +62,16 @@ pub fn find(tx: &Tx, id: OrderId) -> Result<Option<Order>> {
 /// The order, if it concerns `actor`; otherwise 404.
 pub fn seen(tx: &Tx, actor: &Actor, id: OrderId) -> Result<Order> {
     find(tx, id)?.filter(|order| order.side_of(actor).is_some()).ok_or_else(error::not_found)
+}
+
+/// The fees of an order, for an administrator.
+pub fn explained(tx: &Tx, actor: &Actor, id: Option<OrderId>) -> Result<Explanation> {
+    actor.require_admin()?;
+    let id =
+        id.ok_or_else(|| INVALID_PARAMETER.error("say which order: /admin/fees/explain?order=<its id>"))?;
+    let order = find(tx, id)?.ok_or_else(error::not_found)?;
+    let given_back = (tx.wired::<Hooks>().given_back)(tx, &order)?;
+    Ok(order.explained(given_back))
 }
 
 /// Whether the buyer need not wait any longer.
@@ -190,7 +210,9 @@ fn open(tx: &Tx, side: &str, user: UserId) -> Result<Vec<Blocker>> {
     tx.all(&sql, params![user], |row| {
         let (id, status): (OrderId, Status) = (row.next()?, row.next()?);
         let hint = match status {
-            Status::Disputed => "an administrator settles the dispute first".to_owned(),
+            Status::Disputed => {
+                format!("settle the dispute first: POST /orders/{id}/settlement offers a split")
+            }
             Status::Pending => format!("DELETE /orders/{id} cancels it"),
             _ => format!("the order is {status}: finish it with PUT /orders/{id}"),
         };

@@ -13,6 +13,7 @@ use crate::page::Page;
 
 use super::model::{ChangeOrder, Happening, Order, PlaceOrder, SeenOrder, Side, Status};
 use super::queries::{self, Filter};
+use super::shares::Explanation;
 use super::{INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, commands};
 
 const CHANGE: &str = "Asks for the next status, or changes the requirements. The status that it has already changes nothing. \
@@ -24,7 +25,7 @@ pub fn operations() -> Vec<Operation> {
     let operations = vec![
         post("/orders", place)
             .named("placeOrder", "Place an order")
-            .about("Price, fee, title and delivery days are the listing's of this moment and stay. Pay with POST /payments before `pay_by`.")
+            .about("Price, fees, title and delivery days are those of this moment and stay. Pay with POST /payments before `pay_by`.")
             .access(Access::Signed, "accounts with role buyer or both")
             .body::<PlaceOrder>(json!({ "service_id": "018f2b6a-0000-7000-8000-000000000000", "requirements": "A logo with a heron." }))
             .answers::<SeenOrder>(201, "The order, waiting for its payment.")
@@ -59,6 +60,12 @@ pub fn operations() -> Vec<Operation> {
             .access(Access::Signed, "its buyer, its freelancer, administrators")
             .paged()
             .answers::<Page<Happening>>(200, "What happened, newest first."),
+        get("/admin/fees/explain", explain)
+            .named("explainFees", "Explain the fees of an order")
+            .about("What was agreed when it was placed and why, what was given back of it, and what is kept now. `sums` writes it out to be added up.")
+            .access(Access::Signed, "administrators")
+            .query(vec![Param::new("order", "The order; it must be given.", json!({ "type": "string" }))])
+            .answers::<Explanation>(200, "The fees of the order."),
     ];
     operations.into_iter().map(|operation| operation.tagged("Orders")).collect()
 }
@@ -130,6 +137,14 @@ async fn timeline(call: Call) -> Result<Answer> {
     call.read(move |tx, call| {
         let happenings = queries::timeline(tx, &call.actor, call.id("id"), &page)?;
         call.list(&happenings, happenings.next_cursor.as_deref())
+    })
+    .await
+}
+
+async fn explain(call: Call) -> Result<Answer> {
+    call.read(|tx, call| {
+        let order = call.query.text("order").map(Id::from_wire);
+        Answer::ok(&queries::explained(tx, &call.actor, order)?)
     })
     .await
 }

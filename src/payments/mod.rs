@@ -19,7 +19,7 @@ pub use commands::{
     refund_answered, refund_order, refund_to_send, release_order, request_refund, stands_as,
 };
 pub use model::{MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{captured, find, money_due, refund_known_as};
+pub use queries::{captured, find, given_back, money_due, refund_known_as};
 pub use reactions::{ask, follow_order, send_refund, void};
 pub use routes::operations;
 
@@ -32,7 +32,7 @@ pub const REFUND_SEND: &str = "refund_send";
 
 problems! {
     PAYMENT_DECLINED = 402 "payment_declined" "The payment was declined" "The provider refused it; `payment` is the attempt as it was recorded. Nothing was charged: pay with another method." with ["payment"];
-    AMOUNT_MISMATCH = 409 "amount_mismatch" "The amount is not the order's" "An order is paid in full, at the amount it was placed with. Send that, the `amount` and `currency` of this answer, or leave it out." with ["amount", "currency"];
+    AMOUNT_MISMATCH = 409 "amount_mismatch" "The amount is not the order's" "An order is paid in full, at its `total`. Send that, the `amount` and `currency` of this answer, or leave it out." with ["amount", "currency"];
     ALREADY_PAID = 409 "already_paid" "The order is paid" "A payment of it has succeeded; `payment_id` names it. Nothing more is due." with ["payment_id"];
     PAYMENT_IN_PROGRESS = 409 "payment_in_progress" "A payment of the order is under way" "An order has one payment under way at most; `payment_id` names it. GET /payments/{id} tells how it ends; if it fails, pay again." with ["payment_id"];
     ORDER_NOT_PAYABLE = 409 "order_not_payable" "The order does not wait for a payment" "Only a pending order can be paid; `current` is where it stands. Place another order." with ["current"];

@@ -59,6 +59,7 @@ pub struct Payment {
 pub struct SeenPayment {
     pub id: PaymentId,
     pub order_id: OrderId,
+    /// The order's `total`.
     pub amount: Money,
     pub currency: Currency,
     pub status: Status,
@@ -264,7 +265,7 @@ impl TextLimits for Reason {
 }
 
 form! {
-    /// Pays an order. Amount and currency are the order's; those that are sent must be equal.
+    /// Pays an order. The amount is the order's `total`, the currency its own; those that are sent must be equal.
     pub struct Pay {
         /// The order to pay.
         order_id: IdRef<Order>,
@@ -272,7 +273,7 @@ form! {
         /// `pm_card_visa_chargeDeclinedInsufficientFunds`, `pm_card_authenticationRequired` and `pm_sandbox_pending`; for
         /// rehearsals also those that PUT /admin/sandbox describes.
         payment_method: Text<MethodName>,
-        /// The order's amount, to be sure.
+        /// The order's `total`, to be sure.
         amount: Option<Amount>,
         /// The order's currency, to be sure.
         currency: Option<Currency>,

@@ -6,7 +6,7 @@ use crate::error::{self, Error, Result};
 use crate::id::Id;
 use crate::ledger::{self, Account};
 use crate::money::Money;
-use crate::orders::OrderId;
+use crate::orders::{Order, OrderId};
 use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::users::Blocker;
@@ -90,6 +90,11 @@ pub fn refund_known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<Op
         Some(refund) => Ok(Some(refund)),
         None => tx.first("select id from refunds where transaction_id = $1", params![reference], id),
     }
+}
+
+/// What was given back of what was paid for an order, or is on its way back, in minor units.
+pub fn given_back(tx: &Tx, order: &Order) -> Result<Option<i64>> {
+    Ok(captured(tx, order.id)?.map(|payment| payment.refunded.minor()))
 }
 
 /// The refund, if there is one.

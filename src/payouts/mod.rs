@@ -2,7 +2,7 @@
 //! it pays for. Stands on payments; promises that what an order earned is on its way once at most, that a payout is tried
 //! again as the same payout, and that what comes back can be paid out again.
 
-mod commands;
+pub mod commands;
 mod model;
 mod queries;
 mod reactions;

@@ -95,7 +95,7 @@ pub fn operations() -> Vec<Operation> {
             .versioned(),
         get("/admin/payouts", list_all)
             .named("listAllPayouts", "List everybody's payouts")
-            .about("With where to pay to, where the house pays by hand: `status=pending` is what there is to do.")
+            .about("Each says where to pay to, where the house pays by hand: `status=pending` is what there is to do.")
             .access(Access::Signed, "administrators")
             .query(vec![by_status()])
             .paged()

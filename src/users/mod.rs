@@ -17,7 +17,7 @@ use crate::problems;
 
 pub use crate::actor::{Role, UserId};
 pub use model::{Account, Card, Email, LoginName, Username};
-pub use queries::{card, find, has_administrator};
+pub use queries::{administrators, card, find, has_administrator};
 pub use routes::operations;
 pub use sessions::{authenticate, forget_expired, still_valid};
 pub use throttle::forget_stale;

@@ -58,6 +58,13 @@ pub fn has_administrator(tx: &Tx) -> Result<bool> {
     tx.exists("select 1 from users where role = 'admin' and status = 'active'", params![])
 }
 
+/// Everybody who can administrate.
+pub fn administrators(tx: &Tx) -> Result<Vec<UserId>> {
+    tx.all("select id from users where role = 'admin' and status = 'active' order by id", params![], |row| {
+        row.next()
+    })
+}
+
 /// The hash of an account's password; a deleted one has none.
 pub(super) fn password_hash(tx: &Tx, id: UserId) -> Result<Option<String>> {
     let hash = tx.first("select password_hash from users where id = $1", params![id], |row| row.next())?;

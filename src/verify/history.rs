@@ -80,7 +80,8 @@ pub(super) fn replays(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         found.add(wrong);
     }
     let strays = "select e.id, e.kind from events e
-         where e.kind like 'order^_%' escape '^' and not exists (select 1 from orders o where o.id = e.subject_id)";
+         where (e.kind like 'order^_%' escape '^' or e.kind like 'dispute^_%' escape '^' or e.kind like 'settlement^_%' escape '^')
+             and not exists (select 1 from orders o where o.id = e.subject_id)";
     found.search(tx, strays, params![], |row| {
         let (event, kind): (Id<()>, String) = (row.next()?, row.next()?);
         Ok(Some(format!("event {event}, {kind}, happened to no order")))

@@ -1,6 +1,7 @@
 //! Checks every invariant that the marketplace promises, in one read-only snapshot. It reads the tables and shares no
 //! code with the commands that write them, so that it can find their mistakes; it never mends what it finds.
 
+mod disputes;
 mod history;
 mod money;
 mod payouts;
@@ -42,7 +43,8 @@ pub const CHECKS: &[Check] = &[
     Check { invariant: "7 everybody concerned is told once", find: history::told_once },
     Check { invariant: "8 names are unique, sessions belong to active accounts", find: people::are_distinct },
     Check { invariant: "9 references, search and decimals agree", find: storage::agrees },
-    Check { invariant: "10 payouts add up", find: payouts::add_up },
+    Check { invariant: "10 what is disputed has one open dispute, and it ends", find: disputes::are_open },
+    Check { invariant: "11 payouts add up", find: payouts::add_up },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

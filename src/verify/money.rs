@@ -1,5 +1,6 @@
 //! The ledger, and what it must agree with.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::db::Tx;
@@ -64,6 +65,7 @@ pub(super) fn nothing_overdrawn(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 
 /// What one order's money has become, in minor units.
 struct Whereabouts {
+    terms: Terms,
     captured: i64,
     refunded: i64,
     reserved: i64,
@@ -74,10 +76,75 @@ struct Whereabouts {
     fees: i64,
 }
 
+/// What an order was placed with, in minor units.
+struct Terms {
+    amount: i64,
+    rate_bp: i64,
+    fixed: i64,
+    /// Orders from before fee rules rounded the fee of what is left from the rate, not from the fee.
+    basis: Option<String>,
+    service_rate_bp: i64,
+    service_fee: i64,
+}
+
+/// What the house may keep.
+struct Due {
+    /// `None` where the order is too old to say.
+    fee: Option<i64>,
+    service_fee: i64,
+}
+
+impl Terms {
+    fn total(&self) -> i64 {
+        self.amount + self.service_fee
+    }
+
+    fn due(&self, left: i64) -> Due {
+        let service_fee = share(left, self.service_fee, self.total());
+        let agreed = share(self.amount, self.rate_bp, 10_000) + self.fixed;
+        let fee = self.basis.as_ref().map(|_| share(left - service_fee, agreed, self.amount));
+        Due { fee, service_fee }
+    }
+
+    /// What cannot have been agreed.
+    fn wrong(&self) -> Option<String> {
+        let fee = share(self.amount, self.rate_bp, 10_000) + self.fixed;
+        let most = share(self.amount, self.service_rate_bp, 10_000);
+        let service_fee = self.service_fee;
+        match service_fee {
+            _ if fee > self.amount => Some(format!("has a fee of {fee} on {}", self.amount)),
+            _ if self.total() > MOST => Some(format!("is over {} in total", self.total())),
+            less if less != most && self.total() != MOST => {
+                Some(format!("has a service fee of {service_fee}, its rate gives {most}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The most that anything may cost.
+const MOST: i64 = 99_999_999_999;
+
+/// `part` of every `whole` of `sum`; a half goes to the even neighbour. Reckoned without what the commands reckon with.
+fn share(sum: i64, part: i64, whole: i64) -> i64 {
+    let (product, whole) = (i128::from(sum) * i128::from(part), i128::from(whole));
+    let down = product / whole;
+    let nearest = match (product - down * whole).cmp(&(whole - (product - down * whole))) {
+        Ordering::Less => down,
+        Ordering::Greater => down + 1,
+        Ordering::Equal => down + down % 2,
+    };
+    i64::try_from(nearest).unwrap_or(i64::MAX)
+}
+
 impl Whereabouts {
     fn wrong(&self, status: &str, fee: i64) -> Option<String> {
-        let Self { captured, refunded, reserved, marked_refunded, in_escrow, in_refunds, paid_out, fees } =
-            self;
+        let Self {
+            captured, refunded, reserved, marked_refunded, in_escrow, in_refunds, paid_out, fees, ..
+        } = self;
+        // What was not given back; the whole while nothing was paid.
+        let left = if *captured == 0 { self.terms.total() } else { captured - refunded - reserved };
+        let due = self.terms.due(left);
         let sum = in_escrow + in_refunds + refunded + paid_out + fees;
         if *captured != sum {
             return Some(format!(
@@ -95,11 +162,17 @@ impl Whereabouts {
                 "its payments say {marked_refunded} refunded, its refunds {refunded} + {reserved}"
             ));
         }
+        if let Some(due_fee) = due.fee.filter(|due| status != "cancelled" && *due != fee) {
+            return Some(format!("says a fee of {fee}, by its terms it is {due_fee}"));
+        }
         match status {
             "completed" | "cancelled" if *in_escrow != 0 => {
                 Some(format!("is {status} and holds {in_escrow} in escrow"))
             }
-            "completed" if *fees != fee => Some(format!("says a fee of {fee}, {fees} was kept")),
+            "completed" if *fees != fee + due.service_fee => Some(format!(
+                "says a fee of {fee} beside a service fee of {}, {fees} was kept",
+                due.service_fee
+            )),
             "completed" => None,
             "cancelled" if fee != 0 => Some(format!("is cancelled and says a fee of {fee}")),
             _ if paid_out + fees != 0 => Some(format!("is {status}, yet {paid_out} + {fees} was released")),
@@ -113,7 +186,16 @@ impl Whereabouts {
 pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     found.search(tx, WHEREABOUTS, params![], |row| {
         let (order, status, fee): (Id<()>, String, i64) = (row.next()?, row.next()?, row.next()?);
+        let terms = Terms {
+            amount: row.next()?,
+            rate_bp: row.next()?,
+            fixed: row.next()?,
+            basis: row.next()?,
+            service_rate_bp: row.next()?,
+            service_fee: row.next()?,
+        };
         let money = Whereabouts {
+            terms,
             captured: row.next()?,
             refunded: row.next()?,
             reserved: row.next()?,
@@ -123,7 +205,8 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
             paid_out: row.next()?,
             fees: row.next()?,
         };
-        Ok(money.wrong(&status, fee).map(|wrong| format!("order {order}: {wrong}")))
+        let wrong = money.terms.wrong().or_else(|| money.wrong(&status, fee));
+        Ok(wrong.map(|wrong| format!("order {order}: {wrong}")))
     })?;
     listed(tx, found)?;
     let lines = "select l.account, l.currency, j.id, o.id, o.freelancer_id, o.currency
@@ -166,7 +249,8 @@ fn listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 }
 
 const WHEREABOUTS: &str = "
-    select o.id, o.status, o.fee_minor,
+    select o.id, o.status, o.fee_minor, o.amount_minor, o.fee_rate_bp, o.fee_fixed_minor, o.fee_basis,
+        o.service_fee_rate_bp, o.service_fee_minor,
         (select cast(coalesce(sum(p.amount_minor), 0) as bigint) from payments p
          where p.order_id = o.id and (p.status = 'success' or p.late_capture = true)),
         (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id
@@ -182,7 +266,8 @@ const WHEREABOUTS: &str = "
     from orders o
     left join ledger_journals j on j.order_id = o.id
     left join ledger_lines l on l.journal_id = j.id
-    group by o.id, o.status, o.fee_minor";
+    group by o.id, o.status, o.fee_minor, o.amount_minor, o.fee_rate_bp, o.fee_fixed_minor, o.fee_basis,
+        o.service_fee_rate_bp, o.service_fee_minor";
 
 /// One successful payment for what was bought, none for what was never paid.
 pub(super) fn paid_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
@@ -203,9 +288,10 @@ pub(super) fn paid_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     })?;
     taken_means_paid(tx, found)?;
     asked_for(tx, found)?;
-    let others = "select p.id, o.id, p.amount_minor, p.currency, o.amount_minor, o.currency
+    let others =
+        "select p.id, o.id, p.amount_minor, p.currency, o.amount_minor + o.service_fee_minor, o.currency
          from payments p join orders o on o.id = p.order_id
-         where p.amount_minor <> o.amount_minor or p.currency <> o.currency";
+         where p.amount_minor <> o.amount_minor + o.service_fee_minor or p.currency <> o.currency";
     found.search(tx, others, params![], |row| {
         let (payment, order): (Id<()>, Id<()>) = (row.next()?, row.next()?);
         let (paid, paid_in): (i64, String) = (row.next()?, row.next()?);

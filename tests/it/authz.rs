@@ -21,6 +21,8 @@ pub enum Story {
     /// The charge waits for the buyer's confirmation.
     Unconfirmed,
     Paid,
+    /// By its buyer; the seller offers a split.
+    Disputed,
     Completed,
     Reviewed,
     /// The seller is being paid what the order earned.
@@ -98,6 +100,24 @@ pub fn table() -> Vec<Row> {
         row("GET", "/orders", Ordered, "/orders", none(), [401, 200, 200, 200, 200]),
         row("GET", "/orders/{id}/timeline", Ordered, "/orders/{order}/timeline", none(), [401, 200, 200, 200, 404]),
 
+        row("POST", "/orders/{id}/dispute", Paid, "/orders/{order}/dispute", reason(), [401, 201, 201, 403, 404]),
+        row("POST", "/orders/{id}/dispute", Disputed, "/orders/{order}/dispute", reason(), [401, 409, 409, 403, 404]),
+        row("GET", "/orders/{id}/dispute", Paid, "/orders/{order}/dispute", none(), [401, 404, 404, 404, 404]),
+        row("GET", "/orders/{id}/dispute", Disputed, "/orders/{order}/dispute", none(), [401, 200, 200, 200, 404]),
+        row("POST", "/orders/{id}/dispute/messages", Disputed, "/orders/{order}/dispute/messages", json!({ "message": "Hello" }), [401, 201, 201, 201, 404]),
+        row("GET", "/orders/{id}/dispute/messages", Disputed, "/orders/{order}/dispute/messages", none(), [401, 200, 200, 200, 404]),
+        row("POST", "/orders/{id}/dispute/decision", Disputed, "/orders/{order}/dispute/decision", json!({ "refund_percent": 50, "reason": "Half." }), [401, 403, 403, 200, 404]),
+        row("POST", "/orders/{id}/settlement", Disputed, "/orders/{order}/settlement", split(), [401, 201, 201, 403, 404]),
+        row("POST", "/orders/{id}/settlement/accept", Disputed, "/orders/{order}/settlement/accept", split(), [401, 200, 409, 403, 404]),
+        row("DELETE", "/orders/{id}/settlement", Disputed, "/orders/{order}/settlement", none(), [401, 404, 204, 403, 404]),
+        row("GET", "/admin/fees/rules", Offered, "/admin/fees/rules", none(), [401, 403, 403, 200, 403]),
+        row("POST", "/admin/fees/rules", Offered, "/admin/fees/rules", json!({ "scope": "default", "percent": "5" }), [401, 403, 403, 201, 403]),
+        row("GET", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", none(), [401, 403, 403, 200, 403]),
+        row("PUT", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", json!({ "percent": "5" }), [401, 403, 403, 200, 403]),
+        row("PATCH", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", json!({ "percent": "5" }), [401, 403, 403, 200, 403]),
+        row("DELETE", "/admin/fees/rules/{id}", Offered, "/admin/fees/rules/{rule}", none(), [401, 403, 403, 204, 403]),
+        row("GET", "/admin/fees/explain", Ordered, "/admin/fees/explain?order={order}", none(), [401, 403, 403, 200, 403]),
+
         row("POST", "/payments", Ordered, "/payments", json!({ "order_id": "{order}", "payment_method": "pm_card_visa" }), [401, 201, 403, 403, 404]),
         row("GET", "/payments/{id}", Paid, "/payments/{payment}", none(), [401, 200, 200, 200, 404]),
         row("GET", "/payments/transactions", Paid, "/payments/transactions", none(), [401, 200, 200, 200, 200]),
@@ -142,6 +162,10 @@ pub fn table() -> Vec<Row> {
     ]
 }
 
+fn split() -> Value {
+    json!({ "refund_amount": "10.00" })
+}
+
 fn listing(title: &str) -> Value {
     json!({ "title": title, "description": "Painted by hand.", "category": "Design", "price": "80.00" })
 }
@@ -171,6 +195,9 @@ impl World {
             .expect(201)
             .json();
         names.push(("{item}", text(&item["id"])));
+        let rule = json!({ "scope": "category", "category": "Signs", "percent": "7.5" });
+        let rule = app.post("/admin/fees/rules", &admin, rule).await.expect(201).json();
+        names.push(("{rule}", text(&rule["id"])));
         let mut offer = listing("A painted sign");
         let offered = app.post("/services", &seller, offer.clone()).await.expect(201).json();
         names.push(("{listing}", text(&offered["id"])));
@@ -208,10 +235,14 @@ impl World {
                     .json();
                 names.push(("{payment}", text(&payment["id"])));
             }
-            Story::Paid | Story::Completed | Story::Reviewed | Story::PaidOut => {
+            Story::Paid | Story::Disputed | Story::Completed | Story::Reviewed | Story::PaidOut => {
                 let payment = app.post("/payments", buyer, pay("pm_card_visa")).await.expect(201).json();
                 names.push(("{payment}", text(&payment["id"])));
             }
+        }
+        if story == Story::Disputed {
+            app.put(&path, buyer, json!({ "status": "disputed" })).await.expect(200);
+            app.post(&format!("{path}/settlement"), seller, split()).await.expect(201);
         }
         if story >= Story::Completed {
             app.put(&path, seller, json!({ "status": "delivered" })).await.expect(200);
@@ -296,6 +327,11 @@ async fn services() {
 #[tokio::test]
 async fn orders() {
     check("/orders").await;
+}
+
+#[tokio::test]
+async fn fees() {
+    check("/admin/fees").await;
 }
 
 #[tokio::test]

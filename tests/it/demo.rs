@@ -41,6 +41,10 @@ async fn the_demo_has_orders_in_every_state_and_keeps_every_promise() {
         })
     };
     assert_eq!(app.db().read(pages).await.unwrap(), 50);
+    let payouts = |tx: &guildhall::db::Tx| {
+        tx.one("select count(*) from payouts where status = 'paid'", params![], |row| row.next::<i64>())
+    };
+    assert!(app.db().read(payouts).await.unwrap() > 50);
     let violations = verify::run(app.db()).await.unwrap();
     assert!(violations.is_empty(), "{}", verify::report(&violations));
 }

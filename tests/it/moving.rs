@@ -31,6 +31,10 @@ async fn embedded() -> TestApp {
 
 /// A row at least in every table, and some that are hard to spell.
 async fn full(app: TestApp) -> (TestApp, Person) {
+    let warden = app.second_admin().await;
+    let fixed = json!([{ "amount": "0.30", "currency": "USD" }]);
+    let rule = json!({ "scope": "category", "category": "Design", "percent": "7.5", "fixed": fixed });
+    app.post("/admin/fees/rules", &warden, rule).await.expect(201);
     let app = lives_in(app).await;
     let (buyer, seller) = (app.log_in("buyer").await, app.log_in("seller").await);
     app.refresh(&buyer.refresh_token).await.expect(200);

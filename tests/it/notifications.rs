@@ -76,7 +76,7 @@ async fn each_kind_of_event_reaches_whom_it_concerns_once() {
     let by_buyer = as_actor(&buyer, Role::Buyer);
     let by_seller = as_actor(&seller, Role::Freelancer);
     let by_admin = as_actor(&admin, Role::Admin);
-    let cases: [(&'static str, Actor, usize, usize); 21] = [
+    let cases: [(&'static str, Actor, usize, usize); 29] = [
         ("order_completed", by_buyer, 0, 1),
         ("order_completed", by_admin, 1, 1),
         ("order_completed", Actor::System, 1, 1),
@@ -85,6 +85,14 @@ async fn each_kind_of_event_reaches_whom_it_concerns_once() {
         ("order_cancelled", Actor::System, 1, 1),
         ("order_overdue", Actor::System, 1, 1),
         ("order_disputed", by_buyer, 0, 1),
+        ("dispute_message", by_seller, 1, 0),
+        ("dispute_message", by_admin, 1, 1),
+        ("settlement_offered", by_buyer, 0, 1),
+        ("settlement_withdrawn", by_seller, 1, 0),
+        ("dispute_settled", by_buyer, 0, 1),
+        ("dispute_decided", by_admin, 1, 1),
+        ("dispute_reminder", Actor::System, 1, 1),
+        ("dispute_escalated", Actor::System, 0, 0),
         ("order_paid", Actor::System, 0, 1),
         ("order_paid", by_buyer, 0, 1),
         ("payment_requires_action", by_buyer, 1, 0),

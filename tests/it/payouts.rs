@@ -7,7 +7,6 @@ mod sending;
 
 use std::time::Duration;
 
-use guildhall::app;
 use serde_json::{Value, json};
 
 use crate::support::{CLEARANCE, TestApp};
@@ -181,14 +180,4 @@ async fn another_freelancers_payout_is_nobodys() {
     app.get(&path, &admin).await.expect(200);
     assert_eq!(app.get("/payouts", &stranger).await.expect(200).json()["data"], json!([]));
     app.settle().await;
-}
-
-#[test]
-fn payouts_are_served_with_payments() {
-    let alone = guildhall::config::Config {
-        services: vec![guildhall::config::Service::Payments],
-        ..Default::default()
-    };
-    let tagged = |operation: &&guildhall::http::Operation| operation.tag == "Payouts";
-    assert_eq!(app::served(&alone).iter().filter(tagged).count(), 13);
 }

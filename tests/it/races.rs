@@ -151,6 +151,102 @@ async fn completing_against_disputing() {
     app.verify().await;
 }
 
+/// A disputed order, and each side's offer: the buyer would take 30.00 back, the seller would give 20.00.
+async fn with_offers(app: &TestApp, buyer: &Person, seller: &Person) -> Value {
+    let order = app.paid_order(buyer, seller).await;
+    app.move_order(buyer, &order, "disputed").await.expect(200);
+    for (by, amount) in [(buyer, "30.00"), (seller, "20.00")] {
+        let body = json!({ "refund_amount": amount });
+        app.post(&format!("{}/settlement", path("orders", &order)), by, body).await.expect(201);
+    }
+    order
+}
+
+/// What the dispute came to, and whether it is what the order's money did.
+async fn came_back(app: &TestApp, by: &Person, order: &Value) -> Value {
+    let dispute = app.get(&format!("{}/dispute", path("orders", order)), by).await.expect(200).json();
+    assert_eq!(dispute["held"], if dispute["status"] == "open" { "49.90" } else { "0.00" });
+    dispute["outcome"]["refund_amount"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_sides_accepting_at_once() {
+    let app = Arc::new(TestApp::new().await);
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    for _ in 0..rounds() {
+        let order = with_offers(&app, &buyer, &seller).await;
+        let accept = format!("{}/settlement/accept", path("orders", &order));
+        let attempts = [
+            Attempt::new("POST", &accept, &buyer, json!({ "refund_amount": "20.00" })),
+            Attempt::new("POST", &accept, &seller, json!({ "refund_amount": "30.00" })),
+        ];
+        let replies = together(&app, attempts).await;
+        one_wins(&replies, 200, 409, &["dispute_closed"]);
+        let won = replies.iter().find(|reply| reply.status == 200).unwrap().json();
+        assert_eq!(came_back(&app, &buyer, &order).await, won["outcome"]["refund_amount"]);
+    }
+    app.settle().await;
+    app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accepting_an_offer_that_is_being_replaced() {
+    let app = Arc::new(TestApp::new().await);
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    for round in 0..rounds() {
+        let order = with_offers(&app, &buyer, &seller).await;
+        let offers = format!("{}/settlement", path("orders", &order));
+        let change = match round % 2 {
+            0 => Attempt::new("POST", &offers, &seller, json!({ "refund_amount": "10.00" })),
+            _ => Attempt::new("DELETE", &offers, &seller, json!({})),
+        };
+        let accept = format!("{offers}/accept");
+        let attempts = [change, Attempt::new("POST", &accept, &buyer, json!({ "refund_amount": "20.00" }))];
+        let [changed, accepted] = together(&app, attempts).await;
+        match accepted.status {
+            200 => {
+                changed.problem(409, "dispute_closed");
+                assert_eq!(came_back(&app, &buyer, &order).await, "20.00");
+            }
+            _ => {
+                let present = accepted.problem(409, "offer_changed").json()["offer"]["refund_amount"].clone();
+                assert_eq!(present, if round % 2 == 0 { json!("10.00") } else { Value::Null });
+                assert!(changed.status < 300, "{}", changed.json());
+                assert_eq!(came_back(&app, &buyer, &order).await, Value::Null);
+            }
+        }
+    }
+    app.settle().await;
+    app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accepting_against_deciding() {
+    let app = Arc::new(TestApp::new().await);
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    for round in 0..rounds() {
+        let order = with_offers(&app, &buyer, &seller).await;
+        let of_order = path("orders", &order);
+        let decision = match round % 2 {
+            0 => Attempt::new(
+                "POST",
+                &format!("{of_order}/dispute/decision"),
+                &admin,
+                json!({ "refund_percent": 100, "reason": "Nothing came." }),
+            ),
+            _ => Attempt::new("PUT", &of_order, &admin, json!({ "status": "cancelled" })),
+        };
+        let accept = format!("{of_order}/settlement/accept");
+        let attempts = [decision, Attempt::new("POST", &accept, &buyer, json!({ "refund_amount": "20.00" }))];
+        let replies = together(&app, attempts).await;
+        one_wins(&replies, 200, 409, &["dispute_closed", "invalid_transition"]);
+        let expected = if replies[1].status == 200 { "20.00" } else { "49.90" };
+        assert_eq!(came_back(&app, &buyer, &order).await, expected);
+    }
+    app.settle().await;
+    app.verify().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_refunds_of_sixty_per_cent() {
     let app = Arc::new(TestApp::new().await);

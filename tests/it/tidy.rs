@@ -7,7 +7,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("users", &[]),
     ("profiles", &["users"]),
     ("listings", &["users", "profiles"]),
-    ("fees", &[]),
+    ("fees", &["users"]),
     ("orders", &["users", "profiles", "listings", "fees"]),
     ("disputes", &["users", "profiles", "listings", "orders"]),
     ("payments", &["users", "profiles", "listings", "orders"]),

@@ -17,8 +17,18 @@ async fn lived_in() -> TestApp {
 pub async fn lives_in(app: TestApp) -> TestApp {
     let cast = app.cast().await;
     for status in [Status::Pending, Status::Active, Status::Delivered, Status::Cancelled, Status::Disputed] {
-        app.order_at(status, &cast).await;
+        let order = app.order_at(status, &cast).await;
+        if status == Status::Disputed {
+            let said = json!({ "message": "It is all there." });
+            app.post(&format!("{}/dispute/messages", order_path(&order)), &cast.seller, said)
+                .await
+                .expect(201);
+        }
     }
+    let agreed = app.order_at(Status::Disputed, &cast).await;
+    let split = json!({ "refund_amount": "5.00" });
+    app.post(&format!("{}/settlement", order_path(&agreed)), &cast.seller, split.clone()).await.expect(201);
+    app.post(&format!("{}/settlement/accept", order_path(&agreed)), &cast.buyer, split).await.expect(200);
     for rating in [5, 4, 4] {
         let order = app.order_at(Status::Completed, &cast).await;
         let body = json!({ "order_id": order["id"], "rating": rating });
@@ -75,6 +85,10 @@ const DAMAGES: &[(&str, &str)] = &[
     ("3", "update refunds set status = 'failed'"),
     ("3", "update orders set fee_minor = 1 where status = 'cancelled'"),
     ("3", "delete from transactions where type = 'charge'"),
+    ("3", "update orders set fee_rate_bp = 900 where status = 'active'"),
+    ("3", "update orders set fee_fixed_minor = 5000 where status = 'pending'"),
+    ("3", "update orders set service_fee_rate_bp = 100 where status = 'pending'"),
+    ("4", "update orders set service_fee_minor = 1, service_fee_rate_bp = 2 where status = 'active'"),
     ("4", "update orders set amount_minor = amount_minor + 1 where status = 'active'"),
     ("4", "update payments set buyer_id = freelancer_id where order_id in (select id from orders where status = 'disputed');
            update transactions set user_id = (select p.freelancer_id from payments p limit 1)
@@ -100,14 +114,19 @@ const DAMAGES: &[(&str, &str)] = &[
     ("9", "delete from service_search"),
     ("9", "delete from service_tags where tag_folded = 'logo'"),
     ("9", "update services set listed = false"),
+    ("10", "delete from timers where kind = 'dispute_deadline'"),
+    ("10", "update timers set subject_id = {id} where kind = 'dispute_deadline'"),
+    ("10", "update disputes set status = 'decided', closed_at = {time}, refund_minor = 0 where status = 'open'"),
+    ("10", "update dispute_offers set accepted_at = null"),
+    ("10", "update disputes set refund_minor = refund_minor + 1 where status = 'settled'"),
     ("9", "insert into known_addresses (user_id, address_hash, seen_at) values ({id}, {bytes}, {time})"),
-    ("10", "update payouts set amount_minor = amount_minor + 1"),
-    ("10", "update payouts set status = 'failed' where status = 'paid'"),
-    ("10", "update releases set payout_id = null where payout_id is not null"),
-    ("10", "update releases set taken_minor = 1"),
-    ("10", "update transactions set status = 'pending' where type = 'payout'"),
-    ("10", "update payout_items set status = 'pending'"),
-    ("10", "delete from timers where kind = 'payout_schedule'"),
+    ("11", "update payouts set amount_minor = amount_minor + 1"),
+    ("11", "update payouts set status = 'failed' where status = 'paid'"),
+    ("11", "update releases set payout_id = null where payout_id is not null"),
+    ("11", "update releases set taken_minor = 1"),
+    ("11", "update transactions set status = 'pending' where type = 'payout'"),
+    ("11", "update payout_items set status = 'pending'"),
+    ("11", "delete from timers where kind = 'payout_schedule'"),
 ];
 
 #[tokio::test]

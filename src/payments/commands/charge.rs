@@ -73,7 +73,7 @@ fn naming_methods(error: Error, provider: &dyn Provider) -> Error {
 
 /// The method is known; amount and currency, where they are given, are the order's.
 fn check_terms(input: &Pay, order: &Order, provider: &dyn Provider) -> Result<()> {
-    let due = order.amount;
+    let due = order.total();
     let mut wrongs = Vec::new();
     let mut wrong = |pointer: &str, code, detail| {
         wrongs.push(FieldError { pointer: pointer.to_owned(), code, detail });
@@ -169,8 +169,8 @@ fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<Paymen
             order.id,
             order.buyer_id,
             order.freelancer_id,
-            order.amount.minor(),
-            order.amount.currency(),
+            order.total().minor(),
+            order.total().currency(),
             method,
             provider,
             format!("payment-{id}"),

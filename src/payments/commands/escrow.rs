@@ -16,7 +16,7 @@ pub fn held(tx: &Tx, order: &Order) -> Result<i64> {
     ledger::balance(tx, &Account::Escrow(order.id.cast()), order.amount.currency())
 }
 
-/// Pays what escrow holds to the freelancer, less the fee at the rate that the order was placed with; how much the fee
+/// Pays what escrow holds to the freelancer, less the fees that the order was placed with; how much the fee of the amount
 /// was, in minor units.
 pub fn release_order(tx: &Tx, order: &Order) -> Result<i64> {
     let whole = order.amount.with_minor(held(tx, order)?);

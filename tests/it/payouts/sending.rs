@@ -43,6 +43,7 @@ async fn a_lost_answer_is_asked_for_and_pays_once() {
         app.keeps_its_rules().await;
         app.verify().await;
         app.advance(A_WHILE).await;
+        app.advance(A_WHILE).await;
         assert_eq!(app.payout(&seller, &payout).await["status"], "paid", "{trouble:?}");
         assert_eq!(app.transferred().await, (2700, 2), "{trouble:?}");
         assert_eq!(app.count("select count(*) from payouts").await, 1);

@@ -184,7 +184,7 @@ const RULES: &[(&str, &str)] = &[
         "an order that was begun is not paid",
         "select o.id from orders o where o.status not in ('pending', 'cancelled')
          and (select count(*) from payments p where p.order_id = o.id and p.status = 'success'
-              and p.amount_minor = o.amount_minor and p.currency = o.currency) <> 1",
+              and p.amount_minor = o.amount_minor + o.service_fee_minor and p.currency = o.currency) <> 1",
     ),
     (
         "what is reserved is not what is on its way back",
