@@ -453,6 +453,112 @@ async fn a_pending_payment_settles_by_itself_once_whoever_is_first() {
 }
 
 #[tokio::test]
+async fn a_buyer_who_failed_elsewhere_may_pay_another_way() {
+    let app = TestApp::new().await;
+    let (buyer, _, order) = ordered(&app).await;
+    let payment = app.pay(&buyer, &order, "pm_card_authenticationRequired").await.expect(202).json();
+    let key = format!("payment-{}", payment["id"].as_str().unwrap());
+    let fails = "update sandbox_charges set status = 'declined', failure = 'card_declined' where key = $1";
+    app.write(move |tx| tx.execute(fails, params![key])).await;
+    app.tell(&about_payment("evt_1", "charge.failed", &payment)).await.expect(200);
+    app.settle().await;
+    assert_eq!(app.payment(&buyer, &payment).await["failure"], "card_declined");
+    app.pay(&buyer, &order, "pm_card_visa").await.expect(201);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn what_freelancers_are_paid_is_told_too() {
+    let app = TestApp::telling().await;
+    let (buyer, seller) = app.paid_people().await;
+    app.earned(&buyer, &seller, "20.00", "USD").await;
+    app.settle().await;
+    let seller = app.cleared().await;
+    let payout = app.pay_out(&seller).await.expect(201).json();
+    app.settle().await;
+    assert_eq!(app.payout(&seller, &payout).await["status"], "paid");
+    let sql = "select kind from webhook_inbox where state = 'done' order by kind";
+    let kinds: Vec<String> =
+        app.app.db().read(move |tx| tx.all(sql, params![], |row| row.next())).await.unwrap();
+    assert_eq!(kinds, ["account", "charge", "transfer"]);
+    assert_eq!(app.states().await.len(), 3);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_transfer_whose_answer_was_lost_is_told() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = app.paid_people().await;
+    app.earned(&buyer, &seller, "20.00", "USD").await;
+    let seller = app.cleared().await;
+    let payout = app.pay_out(&seller).await.expect(201).json();
+    let sql = "select provider_key from payout_items where payout_id = $1";
+    let id: guildhall::payouts::PayoutId = guildhall::id::Id::from_wire(payout["id"].as_str().unwrap());
+    let (key, request) = app
+        .write(move |tx| {
+            tx.execute("delete from timers where kind = $1", params![guildhall::payouts::PAYOUT_SEND])?;
+            let key: String = tx.one(sql, params![id], |row| row.next())?;
+            let known = guildhall::payouts::transfer_known_as(tx, Some(&key), "")?;
+            Ok((key, known.unwrap().1))
+        })
+        .await;
+    app.app.provider().transfer(&request).await.unwrap();
+    app.tell(&event("evt_1", "transfer.created", "transfer", "tr_told", Some(&key))).await.expect(200);
+    app.tell(&event("evt_2", "transfer.updated", "transfer", "tr_told", Some(&key))).await.expect(200);
+    app.settle().await;
+    assert_eq!(app.payout(&seller, &payout).await["status"], "paid");
+    assert_eq!((app.states().await, app.transferred().await.1), (vec!["done".to_owned(); 2], 1));
+    app.audit().await;
+}
+
+/// Events that are sent twice, overtaken, late, lost and forged, for payments of every kind.
+#[tokio::test]
+async fn a_sandbox_that_misbehaves_changes_no_outcome() {
+    let app = TestApp::telling().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let knobs = json!({ "seed": 3, "duplicate": 50, "reorder": 40, "late": 30, "never": 30, "forge": 50 });
+    app.put("/admin/sandbox", &admin, knobs).await.expect(200);
+    let methods =
+        ["pm_card_visa", "pm_sandbox_pending", "pm_card_visa_chargeDeclined", "pm_sandbox_refundPending"];
+    let mut payments = Vec::new();
+    for round in 0..3 {
+        for method in methods {
+            let fields = json!({ "title": format!("{method} {round}") });
+            let order = app.pending_order_with(&buyer, &seller, fields).await;
+            let reply = app.pay(&buyer, &order, method).await;
+            if reply.status == 201 {
+                app.refund(&seller, &reply.json(), Some("9.90")).await.expect(201);
+            }
+            if reply.status < 300 {
+                payments.push(reply.json());
+            }
+            app.settle().await;
+        }
+    }
+    assert_eq!(payments.len(), 9);
+    app.advance(Duration::from_secs(700)).await;
+    let heard = "select count(*) from sandbox_events where heard_at is null";
+    let lost: i64 = app.app.db().read(move |tx| tx.one(heard, params![], |row| row.next())).await.unwrap();
+    assert!(lost > 0, "none was lost");
+    guildhall::app::start_housekeeping(&app.app).await.unwrap();
+    app.settle().await;
+    for payment in &payments {
+        assert_eq!(app.payment(&buyer, payment).await["status"], "success");
+    }
+    let happened: i64 = app
+        .app
+        .db()
+        .read(|tx| tx.one("select count(*) from sandbox_events", params![], |row| row.next()))
+        .await
+        .unwrap();
+    let states = app.states().await;
+    assert_eq!(states, vec!["done"; usize::try_from(happened).unwrap()]);
+    assert_eq!(app.journals("charge").await, 9);
+    app.audit().await;
+    app.verify().await;
+}
+
+#[tokio::test]
 async fn what_did_not_arrive_is_asked_for() {
     let app = TestApp::telling().await;
     let (buyer, _, order) = ordered(&app).await;
