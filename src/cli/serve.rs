@@ -44,6 +44,11 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     for name in app.db().migrate().await? {
         tracing::info!(name, "migrated");
     }
+    let live = app.provider().is_live();
+    if app.config().provider == PaymentProvider::Stripe && app.config().services.contains(&Service::Payments)
+    {
+        app.db().write(move |tx| stripe::require_same_money(tx, live)).await?;
+    }
     if app.config().test_clock {
         test_clock::catch_up(&app).await?;
     }

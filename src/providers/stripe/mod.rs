@@ -29,7 +29,7 @@ use objects::{
     Source, Transfer,
 };
 
-pub use settings::Settings;
+pub use settings::{Settings, require_same_money};
 
 /// For people: Stripe's own names for trying things out. A browser gets others from Stripe.js.
 const METHODS: &[&str] =

@@ -5,6 +5,9 @@ use std::path::Path;
 use url::{Host, Url};
 
 use crate::config;
+use crate::db::Tx;
+use crate::error::{Error, Result as Done};
+use crate::params;
 use crate::secret::Secret;
 
 /// Usable credentials and where to send them.
@@ -100,6 +103,27 @@ impl Settings {
             ));
         }
         doubts
+    }
+}
+
+/// The setting in which a database remembers whose money is in it.
+const MONEY: &str = "stripe_money";
+
+/// Remembers whether this database is paid with real or test money, and refuses the other: Stripe knows the charges of the
+/// one nowhere in the other, and play money would be paid out.
+pub fn require_same_money(tx: &Tx, live: bool) -> Done<()> {
+    let money = if live { "live" } else { "test" };
+    tx.execute(
+        "insert into settings (name, value) values ($1, $2) on conflict (name) do nothing",
+        params![MONEY, money],
+    )?;
+    let known: String =
+        tx.one("select value from settings where name = $1", params![MONEY], |row| row.next())?;
+    match known == money {
+        true => Ok(()),
+        false => Err(Error::broken(format!(
+            "orders in this database were paid with Stripe's {known} money, and the key is for {money} money: use a {known} key, or an empty database"
+        ))),
     }
 }
 
