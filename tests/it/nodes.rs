@@ -10,7 +10,6 @@ use guildhall::events::{self, Watch};
 use guildhall::params;
 use guildhall::test_clock;
 use guildhall::time::Time;
-use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -264,8 +263,7 @@ async fn a_second_worker_meets_the_deadlines_that_the_first_is_too_busy_for() {
 #[tokio::test]
 async fn payments_and_their_timers_are_done_where_they_are_served() {
     let app = TestApp::new().await;
-    let quick =
-        || Parts { password_cost: Cost::CHEAP, clock: Arc::clone(app.app.db().clock()), ..Parts::default() };
+    let quick = || Parts { clock: Arc::clone(app.app.db().clock()), ..TestApp::parts() };
     let rest = app.beside(quick(), |config| config.services.retain(|service| *service != Service::Payments));
     let payments = app.beside(quick(), |config| config.services = vec![Service::Payments]);
     let (buyer, seller) = (rest.buyer().await, rest.seller().await);
@@ -291,7 +289,7 @@ async fn payments_and_their_timers_are_done_where_they_are_served() {
 #[tokio::test]
 async fn housekeeping_is_done_by_any_node_and_scheduled_once() {
     let app = TestApp::new().await;
-    let second = app.beside(Parts::default(), |config| config.services = vec![Service::Reviews]);
+    let second = app.beside(TestApp::parts(), |config| config.services = vec![Service::Reviews]);
     tokio::join!(app.keep_house(), second.keep_house());
     assert_eq!(app.count("select count(*) from timers where kind = 'housekeeping'").await, 1);
 }
@@ -325,7 +323,7 @@ async fn a_session_that_ends_on_one_node_is_dead_on_the_others() {
 #[tokio::test]
 async fn the_test_clock_is_followed_by_every_node() {
     let app = TestApp::new().await;
-    let second = app.beside(Parts { password_cost: Cost::CHEAP, ..Parts::default() }, |_| {});
+    let second = app.beside(TestApp::parts(), |_| {});
     let admin = app.admin().await;
     second.post("/test/clock", &admin, json!({ "advance_s": 86_400 })).await.expect(200);
     test_clock::catch_up(&app.app).await.unwrap();

@@ -12,7 +12,6 @@ use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 use serde_json::json;
 
 use super::ordered;
@@ -92,6 +91,18 @@ impl Provider for Crowded {
         Box::pin(async { Err(Unanswered::Unknown("nobody confirms here".to_owned())) })
     }
 
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        self.sandbox.void(charge)
+    }
+
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
+        self.sandbox.look(charge)
+    }
+
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
+        self.sandbox.look_for_refund(refund)
+    }
+
     fn refund<'a>(&'a self, _: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
         Box::pin(async { Err(Unanswered::Unknown("nobody is refunded here".to_owned())) })
     }
@@ -110,7 +121,7 @@ async fn a_payment_that_was_begun_is_not_refused_as_if_nothing_was_done() {
     let make = move |db: &Db| -> Arc<dyn Provider> {
         Arc::new(Crowded { sandbox: Sandbox::new(db.clone()), db: db.clone(), crowd: gathering })
     };
-    let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+    let parts = Parts { provider: Box::new(make), ..TestApp::parts() };
     let app = TestApp::made_of(parts, |_| {}).await;
     let (buyer, _, order) = ordered(&app).await;
     let body = json!({ "order_id": order["id"], "payment_method": "pm_card_visa" });

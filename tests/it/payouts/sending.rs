@@ -11,7 +11,6 @@ use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 
 use crate::support::payments::the_rest_is_the_sandboxs;
@@ -67,7 +66,7 @@ impl Script {
         let make = move |db: &Db| -> Arc<dyn Provider> {
             Arc::new(Scripted { sandbox: Sandbox::new(db.clone()), script })
         };
-        let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+        let parts = Parts { provider: Box::new(make), ..TestApp::parts() };
         TestApp::made_of(parts, |_| {}).await
     }
 }
@@ -92,6 +91,18 @@ impl Provider for Scripted {
 
     fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
         self.sandbox.confirm(charge)
+    }
+
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        self.sandbox.void(charge)
+    }
+
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
+        self.sandbox.look(charge)
+    }
+
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
+        self.sandbox.look_for_refund(refund)
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
