@@ -187,6 +187,7 @@ fn handlers(config: &Config) -> Handlers {
                 .on(disputes::DEADLINE, Handler::Inside(disputes::look)),
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
+                .on(payments::PAYMENT_VOID, Handler::Outside(payments::void))
                 .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
                 .on(payouts::PAYOUT_SEND, Handler::Outside(payouts::send))
                 .on(payouts::PAYOUT_SCHEDULE, Handler::Outside(payouts::start_by_schedule))

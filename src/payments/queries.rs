@@ -18,7 +18,10 @@ use super::model::{
 
 const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method, provider, \
      provider_key, transaction_id, failure, confirmed, refunded_minor, charged_back_minor, version, \
-     created_at";
+     created_at, late_capture, \
+     exists (select 1 from cases c where c.resolved_at is null and c.subject_id = payments.id) \
+     or exists (select 1 from refunds r join cases c on c.subject_id = r.id \
+                where r.payment_id = payments.id and c.resolved_at is null)";
 
 fn payment(row: &Row) -> Result<Payment> {
     let (id, order_id, buyer_id, freelancer_id) = (row.next()?, row.next()?, row.next()?, row.next()?);
@@ -40,6 +43,8 @@ fn payment(row: &Row) -> Result<Payment> {
         charged_back: amount.with_minor(row.next()?),
         version: row.next()?,
         created_at: row.next()?,
+        late_capture: row.next()?,
+        needs_review: row.next()?,
     })
 }
 

@@ -2,6 +2,7 @@
 //! no service; moves money only when it is told to, with a key.
 
 mod absent;
+pub mod knobs;
 mod notice;
 pub mod sandbox;
 pub mod signature;
@@ -374,7 +375,7 @@ impl From<Unanswered> for Error {
 }
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The answer, or that it did not come in time.
 pub async fn patiently<T>(answering: Answering<'_, T>) -> Result<T, Unanswered> {

@@ -16,8 +16,10 @@ use crate::time::Time;
 use crate::words;
 
 use super::{
-    AccountState, Answering, Charge, ChargebackState, Forged, Notice, Onboarded, Onboarding, Outcome,
-    Provider, Record, Recorded, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered,
+    AccountState, Answering, Charge, ChargebackState, ChargebackStatus, Forged, Notice, Onboarded,
+    Onboarding, Outcome, Provider, Record, Recorded, RefundOutcome, RefundRequest, TransferOutcome,
+    TransferRequest, Unanswered,
+    knobs::{self, Mishap, Tries},
     notice, signature, summed,
 };
 
@@ -28,10 +30,22 @@ const METHODS: &[&str] = &[
     "pm_card_visa_chargeDeclinedInsufficientFunds",
     "pm_card_authenticationRequired",
     "pm_sandbox_pending",
+    "pm_sandbox_delay",
+    "pm_sandbox_dropAfterCommit",
+    "pm_sandbox_500AfterCommit",
+    "pm_sandbox_never",
+    "pm_sandbox_refundFails",
+    "pm_sandbox_refundPending",
+    "pm_sandbox_chargeback",
 ];
 
-/// `pm_sandbox_pending` settles by itself after it.
+/// `pm_sandbox_pending` settles by itself after it, so does a refund of `pm_sandbox_refundPending`, and
+/// `pm_sandbox_chargeback` is taken back.
 const SETTLES_AFTER: Duration = Duration::from_secs(2);
+/// How late the answer to `pm_sandbox_delay` is.
+const DELAY: Duration = Duration::from_secs(3);
+/// When to ask after what never settles by itself.
+const NEVER: Duration = Duration::from_secs(3_600);
 
 words! {
     pub enum Status {
@@ -45,20 +59,38 @@ words! {
 /// The sandbox.
 pub struct Sandbox {
     db: Db,
+    tries: Tries,
 }
 
 impl Sandbox {
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self { db, tries: Tries::default() }
     }
 }
 
 impl Sandbox {
-    fn write<T: Send + 'static>(
+    /// Makes a call over a line that may be bad.
+    fn call<T: Send + 'static>(
         &self,
+        name: String,
         act: impl Fn(&Tx) -> Result<T> + Send + Sync + 'static,
     ) -> Answering<'_, T> {
-        Box::pin(async move { self.db.write(act).await.map_err(unknown) })
+        let tries = self.tries.clone();
+        Box::pin(async move {
+            let (mishap, delay, answer) = self
+                .db
+                .write(move |tx| {
+                    let (mishap, delay) = knobs::mishap(tx, &tries, &name)?;
+                    let answer = if mishap == Mishap::Before { None } else { Some(act(tx)?) };
+                    Ok((mishap, delay, answer))
+                })
+                .await
+                .map_err(unknown)?;
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            mishap.answer(answer)
+        })
     }
 
     fn read<T: Send + 'static>(
@@ -79,41 +111,53 @@ impl Provider for Sandbox {
     }
 
     fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        let charge = charge.clone();
-        self.write(move |tx| take(tx, &charge))
+        let taken = charge.clone();
+        let answering = self.call(format!("charge:{}", charge.key), move |tx| take(tx, &taken));
+        let lost = match charge.payment_method.as_str() {
+            "pm_sandbox_delay" => {
+                return Box::pin(async move {
+                    let answer = answering.await;
+                    tokio::time::sleep(DELAY).await;
+                    answer
+                });
+            }
+            "pm_sandbox_dropAfterCommit" => Mishap::After,
+            "pm_sandbox_500AfterCommit" => Mishap::Error,
+            _ => return answering,
+        };
+        Box::pin(async move { lost.answer(Some(answering.await?)) })
     }
 
     fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
         let key = charge.key.clone();
-        self.write(move |tx| confirm(tx, &key))
+        self.call(format!("confirm:{key}"), move |tx| confirm(tx, &key))
     }
 
     fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
         let charge = charge.clone();
-        self.write(move |tx| void(tx, &charge))
+        self.call(format!("void:{}", charge.key), move |tx| void(tx, &charge))
     }
 
     fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
         let key = charge.key.clone();
-        self.write(move |tx| entry(tx, &key)?.map(|_| outcome(tx, &key)).transpose())
+        self.call(format!("look:{key}"), move |tx| entry(tx, &key)?.map(|_| outcome(tx, &key)).transpose())
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
         let refund = refund.clone();
-        self.write(move |tx| give_back(tx, &refund))
+        self.call(format!("refund:{}", refund.key), move |tx| give_back(tx, &refund))
     }
 
     fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
         let key = refund.key.clone();
-        self.read(move |tx| {
-            let known = refunded(tx, &key)?;
-            Ok(known.map(|reference| RefundOutcome::Succeeded { reference }))
-        })
+        self.call(format!("look_for_refund:{key}"), move |tx| refunded(tx, &key))
     }
 
     fn onboard<'a>(&'a self, onboarding: &'a Onboarding) -> Answering<'a, Onboarded> {
         let onboarding = onboarding.clone();
-        self.write(move |tx| Ok(Onboarded { account: open_account(tx, &onboarding)?, url: None }))
+        self.call(format!("onboard:{}", onboarding.key), move |tx| {
+            Ok(Onboarded { account: open_account(tx, &onboarding)?, url: None })
+        })
     }
 
     fn look_at_account<'a>(&'a self, reference: &'a str) -> Answering<'a, AccountState> {
@@ -126,7 +170,7 @@ impl Provider for Sandbox {
 
     fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
         let transfer = transfer.clone();
-        self.write(move |tx| send(tx, &transfer))
+        self.call(format!("transfer:{}", transfer.key), move |tx| send(tx, &transfer))
     }
 
     fn look_for_transfer<'a>(
@@ -134,15 +178,15 @@ impl Provider for Sandbox {
         transfer: &'a TransferRequest,
     ) -> Answering<'a, Option<TransferOutcome>> {
         let key = transfer.key.clone();
-        self.read(move |tx| {
+        self.call(format!("look_for_transfer:{key}"), move |tx| {
             let known = transferred(tx, &key)?;
             Ok(known.map(|reference| TransferOutcome::Paid { reference }))
         })
     }
 
-    /// Nobody charges back here.
-    fn look_at_chargeback<'a>(&'a self, _: &'a str) -> Answering<'a, Option<ChargebackState>> {
-        Box::pin(async { Ok(None) })
+    fn look_at_chargeback<'a>(&'a self, reference: &'a str) -> Answering<'a, Option<ChargebackState>> {
+        let reference = reference.to_owned();
+        self.read(move |tx| chargeback(tx, &reference))
     }
 
     fn read_event<'a>(
@@ -234,18 +278,27 @@ fn entry(tx: &Tx, key: &str) -> Result<Option<Entry>> {
 fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
     if entry(tx, &charge.key)?.is_none() {
         let (status, failure) = match charge.payment_method.as_str() {
-            "pm_card_visa" => (Status::Succeeded, None),
+            "pm_card_visa"
+            | "pm_sandbox_delay"
+            | "pm_sandbox_dropAfterCommit"
+            | "pm_sandbox_500AfterCommit"
+            | "pm_sandbox_refundFails"
+            | "pm_sandbox_refundPending"
+            | CHARGED_BACK => (Status::Succeeded, None),
+            "pm_sandbox_never" => (Status::Pending, None),
             "pm_card_authenticationRequired" => (Status::RequiresAction, None),
             "pm_sandbox_pending" => (Status::Pending, None),
             "pm_card_visa_chargeDeclinedInsufficientFunds" => (Status::Declined, Some("insufficient_funds")),
             _ => (Status::Declined, Some("card_declined")),
         };
-        let settles_at = (status == Status::Pending).then(|| tx.now().plus(SETTLES_AFTER));
+        let settles = status == Status::Pending && charge.payment_method != "pm_sandbox_never";
+        let settles_at = settles.then(|| tx.now().plus(SETTLES_AFTER));
+        let id = reference(tx, "ch");
         tx.execute(
             "insert into sandbox_charges (id, key, amount_minor, currency, method, status, failure, settles_at, created_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             params![
-                reference(tx, "ch"),
+                id,
                 charge.key,
                 charge.amount.minor(),
                 charge.amount.currency(),
@@ -256,8 +309,59 @@ fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
                 tx.now()
             ],
         )?;
+        if charge.payment_method == CHARGED_BACK {
+            charge_back(tx, &id, charge.amount)?;
+        }
     }
     outcome(tx, &charge.key)
+}
+
+/// The method whose bank takes the money back.
+const CHARGED_BACK: &str = "pm_sandbox_chargeback";
+
+fn charge_back(tx: &Tx, charge: &str, amount: Money) -> Result<()> {
+    tx.execute(
+        "insert into sandbox_chargebacks (id, charge_id, amount_minor, currency, status, opened_at)
+         values ($1, $2, $3, $4, 'open', $5)",
+        params![reference(tx, "dp"), charge, amount.minor(), amount.currency(), tx.now().plus(SETTLES_AFTER)],
+    )?;
+    Ok(())
+}
+
+/// A chargeback shows from the moment it is opened on.
+fn chargeback(tx: &Tx, reference: &str) -> Result<Option<ChargebackState>> {
+    tx.first(
+        "select id, charge_id, amount_minor, currency, status from sandbox_chargebacks
+         where id = $1 and opened_at <= $2",
+        params![reference, tx.now()],
+        |row| {
+            Ok(ChargebackState {
+                reference: row.next()?,
+                charge: row.next()?,
+                amount: Money::new(row.next()?, row.next()?),
+                status: match row.next::<String>()?.as_str() {
+                    "won" => ChargebackStatus::Won,
+                    "lost" => ChargebackStatus::Lost,
+                    _ => ChargebackStatus::Open,
+                },
+                reason: "fraudulent".to_owned(),
+                evidence_due: None,
+            })
+        },
+    )
+}
+
+/// Lets a charge that never settles by itself succeed, or be declined; whether there was one.
+pub fn settle(tx: &Tx, key: &str, succeeds: bool) -> Result<bool> {
+    let (status, failure) = match succeeds {
+        true => (Status::Succeeded, None),
+        false => (Status::Declined, Some("card_declined")),
+    };
+    let settled = tx.execute(
+        "update sandbox_charges set status = $2, failure = $3, settles_at = null where key = $1 and status = 'pending'",
+        params![key, status, failure],
+    )?;
+    Ok(settled == 1)
 }
 
 fn confirm(tx: &Tx, key: &str) -> Result<Outcome> {
@@ -300,7 +404,7 @@ fn outcome(tx: &Tx, key: &str) -> Result<Outcome> {
         Status::RequiresAction => Outcome::RequiresAction { reference, client_secret: None, url: None },
         Status::Pending => Outcome::Pending {
             reference,
-            ask_after: entry.settles_at.map_or(SETTLES_AFTER, |settles_at| settles_at.since(tx.now())),
+            ask_after: entry.settles_at.map_or(NEVER, |settles_at| settles_at.since(tx.now())),
         },
         Status::Declined => {
             let code = entry.failure.unwrap_or_else(|| "card_declined".to_owned());
@@ -314,31 +418,57 @@ fn outcome(tx: &Tx, key: &str) -> Result<Outcome> {
     })
 }
 
-/// The provider's id of the refund with this key.
-fn refunded(tx: &Tx, key: &str) -> Result<Option<String>> {
-    tx.first("select id from sandbox_refunds where key = $1", params![key], |row| row.next())
+/// How the refund with this key stands now.
+fn refunded(tx: &Tx, key: &str) -> Result<Option<RefundOutcome>> {
+    tx.execute(
+        "update sandbox_refunds set status = 'succeeded' where key = $1 and status = 'pending' and settles_at <= $2",
+        params![key, tx.now()],
+    )?;
+    let known =
+        tx.first("select id, status, settles_at from sandbox_refunds where key = $1", params![key], |row| {
+            Ok((row.next::<String>()?, row.next::<String>()?, row.next::<Option<Time>>()?))
+        })?;
+    Ok(known.map(|(reference, status, settles_at)| match status.as_str() {
+        "failed" => RefundOutcome::Failed {
+            reference: Some(reference),
+            code: "expired_or_canceled_card".to_owned(),
+            message: "the card takes no money back".to_owned(),
+        },
+        "pending" => RefundOutcome::Pending {
+            reference,
+            ask_after: settles_at.map_or(SETTLES_AFTER, |settles_at| settles_at.since(tx.now())),
+        },
+        _ => RefundOutcome::Succeeded { reference },
+    }))
 }
 
 fn give_back(tx: &Tx, refund: &RefundRequest) -> Result<RefundOutcome> {
-    if let Some(reference) = refunded(tx, &refund.key)? {
-        return Ok(RefundOutcome::Succeeded { reference });
+    if let Some(known) = refunded(tx, &refund.key)? {
+        return Ok(known);
     }
     let left = tx.first(
-        "select amount_minor - (select cast(coalesce(sum(amount_minor), 0) as bigint) from sandbox_refunds where charge_id = $1)
+        "select amount_minor - (select cast(coalesce(sum(amount_minor), 0) as bigint) from sandbox_refunds
+             where charge_id = $1 and status <> 'failed'), method
          from sandbox_charges where id = $1 and status = 'succeeded'",
         params![refund.charge],
-        |row| row.next::<i64>(),
+        |row| Ok((row.next::<i64>()?, row.next::<String>()?)),
     )?;
-    if left.is_none_or(|left| left < refund.amount.minor()) {
+    let Some((_, method)) = left.filter(|(left, _)| *left >= refund.amount.minor()) else {
         let message = "the charge has not that much left to give back".to_owned();
         return Ok(RefundOutcome::Failed { reference: None, code: "charge_exceeded".to_owned(), message });
-    }
+    };
+    let (status, settles_at) = match method.as_str() {
+        "pm_sandbox_refundFails" => ("failed", None),
+        "pm_sandbox_refundPending" => ("pending", Some(tx.now().plus(SETTLES_AFTER))),
+        _ => ("succeeded", None),
+    };
     let reference = reference(tx, "re");
     tx.execute(
-        "insert into sandbox_refunds (id, key, charge_id, amount_minor, created_at) values ($1, $2, $3, $4, $5)",
-        params![reference, refund.key, refund.charge, refund.amount.minor(), tx.now()],
+        "insert into sandbox_refunds (id, key, charge_id, amount_minor, created_at, status, settles_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        params![reference, refund.key, refund.charge, refund.amount.minor(), tx.now(), status, settles_at],
     )?;
-    Ok(RefundOutcome::Succeeded { reference })
+    refunded(tx, &refund.key)?.ok_or_else(|| Error::broken("the sandbox has lost a refund"))
 }
 
 /// A freelancer has one account, and it is ready at once.
@@ -402,7 +532,7 @@ fn records(tx: &Tx, from: Time, to: Time) -> Result<Vec<Record>> {
             Recorded::Refund,
             "select r.id, r.charge_id, r.key, r.amount_minor, c.currency, r.created_at
              from sandbox_refunds r join sandbox_charges c on c.id = r.charge_id
-             where r.created_at >= $1 and r.created_at < $2 order by r.created_at, r.id",
+             where r.status = 'succeeded' and r.created_at >= $1 and r.created_at < $2 order by r.created_at, r.id",
         ),
         (
             Recorded::Transfer,
@@ -410,7 +540,22 @@ fn records(tx: &Tx, from: Time, to: Time) -> Result<Vec<Record>> {
              where created_at >= $1 and created_at < $2 order by created_at, id",
         ),
     ];
-    let mut records = Vec::new();
+    let mut records = tx.all(
+        "select id, charge_id, amount_minor, currency, opened_at from sandbox_chargebacks
+         where opened_at >= $1 and opened_at < $2 and opened_at <= $3 order by opened_at, id",
+        params![from, to, tx.now()],
+        |row| {
+            Ok(Record {
+                what: Recorded::Chargeback,
+                reference: row.next()?,
+                of: row.next()?,
+                key: None,
+                amount: Money::new(row.next()?, row.next()?),
+                fee: None,
+                at: row.next()?,
+            })
+        },
+    )?;
     for (what, sql) in tables {
         records.extend(tx.all(sql, params![from, to], |row| {
             Ok(Record {

@@ -124,6 +124,13 @@ pub fn table() -> Vec<Row> {
         row("GET", "/payments/transactions", Paid, "/payments/transactions", none(), [401, 200, 200, 200, 200]),
         row("POST", "/payments/{id}/confirm", Unconfirmed, "/payments/{payment}/confirm", none(), [401, 200, 403, 403, 404]),
         row("POST", "/payments/{id}/refunds", Paid, "/payments/{payment}/refunds", json!({ "reason": "Agreed." }), [401, 403, 201, 201, 404]),
+        row("GET", "/admin/cases", Offered, "/admin/cases", none(), [401, 403, 403, 200, 403]),
+        row("GET", "/admin/cases/{id}", Offered, "/admin/cases/{buyer}", none(), [401, 403, 403, 404, 403]),
+        row("POST", "/admin/cases/{id}/resolve", Offered, "/admin/cases/{buyer}/resolve", json!({ "resolution": "accept", "reason": "Seen." }), [401, 403, 403, 404, 403]),
+        row("GET", "/admin/sandbox", Offered, "/admin/sandbox", none(), [401, 403, 403, 200, 403]),
+        row("PUT", "/admin/sandbox", Offered, "/admin/sandbox", json!({ "seed": 1 }), [401, 403, 403, 200, 403]),
+        row("PATCH", "/admin/sandbox", Offered, "/admin/sandbox", json!({ "seed": 1 }), [401, 403, 403, 200, 403]),
+        row("POST", "/admin/sandbox/payments/{id}/settle", Paid, "/admin/sandbox/payments/{payment}/settle", json!({ "outcome": "declined" }), [401, 403, 403, 200, 403]),
 
         row("POST", "/payouts/account", Offered, "/payouts/account", json!({}), [401, 403, 201, 403, 201]),
         row("GET", "/payouts/account", Offered, "/payouts/account", none(), [401, 403, 200, 403, 200]),
@@ -341,6 +348,12 @@ async fn orders() {
 #[tokio::test]
 async fn fees() {
     check("/admin/fees").await;
+}
+
+#[tokio::test]
+async fn cases_and_the_sandbox() {
+    check("/admin/cases").await;
+    check("/admin/sandbox").await;
 }
 
 #[tokio::test]

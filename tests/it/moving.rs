@@ -11,6 +11,7 @@ use guildhall::id::Id;
 use guildhall::moving::{self, Checked, Contents, Kind, Progress, STAYS, TABLES};
 use guildhall::params;
 use guildhall::payments::cases;
+use guildhall::providers::knobs::{self, Knobs};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -80,7 +81,13 @@ async fn has_money_stories(app: &TestApp) {
             "insert into sandbox_transfers (id, key, account_id, charge_id, amount_minor, currency, created_at)
              select 'tr_1', 'transfer-1', 'acct_1', min(id), 0, 'USD', $1 from sandbox_charges",
             params![tx.now()],
-        )
+        )?;
+        tx.execute(
+            "insert into sandbox_chargebacks (id, charge_id, amount_minor, currency, status, opened_at)
+             select 'dp_1', min(id), 0, 'USD', 'open', $1 from sandbox_charges",
+            params![tx.now()],
+        )?;
+        knobs::turn(tx, &Knobs { seed: 7, ..Knobs::default() })
     })
     .await;
 }

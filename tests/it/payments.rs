@@ -1,8 +1,12 @@
 //! Money: charged once, held, released or given back, whatever happens in between.
 
 mod books;
+mod cases;
 mod crowd;
+mod evidence;
+mod forgetful;
 mod races;
+mod rehearsal;
 pub mod unknown;
 
 use serde_json::{Value, json};

@@ -92,6 +92,18 @@ impl Provider for Crowded {
         Box::pin(async { Err(Unanswered::Unknown("nobody confirms here".to_owned())) })
     }
 
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        self.sandbox.void(charge)
+    }
+
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
+        self.sandbox.look(charge)
+    }
+
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
+        self.sandbox.look_for_refund(refund)
+    }
+
     fn refund<'a>(&'a self, _: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
         Box::pin(async { Err(Unanswered::Unknown("nobody is refunded here".to_owned())) })
     }
