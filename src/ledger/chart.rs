@@ -136,6 +136,13 @@ pub const JOURNALS: &[JournalKind] = {
             when: "a refund has failed: everything goes back to where it came from",
         },
         JournalKind {
+            name: "refund_by_hand",
+            cause: "refund",
+            from: &[Refunds],
+            to: &[Losses],
+            when: "the buyer was given a refund from elsewhere: the provider keeps it for the house",
+        },
+        JournalKind {
             name: "payout",
             cause: "payout item",
             from: &[Payable],

@@ -52,7 +52,7 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(3_600),
 ];
 /// A key is good for a day at providers; after this it is sent no more.
-const KEY_LIVES: Duration = Duration::from_secs(23 * 3_600);
+pub(super) const KEY_LIVES: Duration = Duration::from_secs(23 * 3_600);
 /// So many identical errors in a row are the provider's memory of one, not tries.
 const REPLAYS: i64 = 3;
 /// Two looks that are so far apart and find nothing prove that there is nothing.
