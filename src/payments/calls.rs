@@ -52,7 +52,7 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(3_600),
 ];
 /// A key is good for a day at providers; after this it is sent no more.
-const KEY_LIVES: Duration = Duration::from_secs(23 * 3_600);
+pub(super) const KEY_LIVES: Duration = Duration::from_secs(23 * 3_600);
 /// So many identical errors in a row are the provider's memory of one, not tries.
 const REPLAYS: i64 = 3;
 /// Two looks that are so far apart and find nothing prove that there is nothing.
@@ -218,7 +218,7 @@ fn absent(tx: &Tx, asked: &Asked) -> Result<Absence> {
         true => now.plus(known.pause()).max(arrived_by),
         false => now.plus(known.pause()).max(now.plus(PROOF_TAKES)),
     };
-    events::schedule(tx, asked.timer, asked.subject, next)?;
+    events::put_off(tx, asked.timer, asked.subject, next)?;
     Ok(Absence::Later)
 }
 
@@ -265,7 +265,7 @@ pub fn unanswered(tx: &Tx, asked: &Asked, why: &Unanswered, sent: bool) -> Resul
     if noted(tx, asked)?.is_hopeless(now) {
         review(tx, asked, &why.to_string())?;
     }
-    events::schedule(tx, asked.timer, asked.subject, now.plus(jittered(pause)))
+    events::put_off(tx, asked.timer, asked.subject, now.plus(jittered(pause)))
 }
 
 /// What was sent may have happened. An error that is told again to the letter is remembered, not tried anew.

@@ -14,7 +14,7 @@ use crate::id::Id;
 use super::calls::{self, Found};
 use super::commands::{self, Attempt};
 use crate::failpoint;
-use crate::providers::{Answering, Outcome, Provider, patiently};
+use crate::providers::{Answering, Outcome, Provider, Unanswered, patiently};
 
 type Reacting = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -51,7 +51,12 @@ pub fn void(app: App, payment: Id<()>) -> Reacting {
         let Some(attempt) = app.db().read(move |tx| commands::abandoned(tx, payment.cast())).await? else {
             return Ok(());
         };
-        match patiently(attempt.void(app.provider())).await? {
+        let voided = match patiently(attempt.void(app.provider())).await {
+            Ok(voided) => voided,
+            Err(Unanswered::Unknown(_)) if can_never_come(&app, &attempt).await? => return Ok(()),
+            Err(unanswered) => return Err(unanswered.into()),
+        };
+        match voided {
             Outcome::Declined { .. } => Ok(()),
             outcome @ Outcome::Succeeded { .. } => {
                 app.db().write(move |tx| commands::apply(tx, &Actor::System, &attempt, &outcome)).await
@@ -59,6 +64,12 @@ pub fn void(app: App, payment: Id<()>) -> Reacting {
             other => Err(Error::broken(format!("the provider did not give the charge up: {other:?}"))),
         }
     })
+}
+
+/// Whether the provider has no such charge, and would not do any more what it was sent so long ago.
+async fn can_never_come(app: &App, attempt: &Attempt) -> Result<bool> {
+    let spent_at = attempt.payment.created_at.plus(calls::KEY_LIVES);
+    Ok(spent_at < app.db().clock().now() && patiently(attempt.look(app.provider())).await?.is_none())
 }
 
 /// Sends a refund, or finds out what became of it; an error means that it is tried again, with the same key.

@@ -18,6 +18,8 @@ use crate::support::{Person, TestApp, Troubles};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// As many beats as it takes to give a silent node up.
+/// After it, nothing that was sent is still on its way.
+const ARRIVED: Duration = Duration::from_secs(21);
 const PATIENCE: usize = 13;
 
 /// Like `troubles.parts()`, at the time of `app`.
@@ -77,6 +79,8 @@ async fn what_a_dead_node_was_asking_is_asked_at_once_by_another() {
     second.outlive_the_others().await;
     assert_eq!(second.nodes().await, [second.app.node().id]);
     second.settle().await;
+    assert_eq!(second.charges().await, 0, "what the first sent may still be on its way");
+    second.advance(ARRIVED).await;
     assert_eq!(second.order(&buyer, &order).await["status"], "active");
     second.audit().await;
 }
@@ -93,6 +97,7 @@ async fn a_request_that_outlives_the_death_of_its_node_charges_once() {
         gate.entered().await;
         second.outlive_the_others().await;
         second.settle().await;
+        second.advance(ARRIVED).await;
         assert_eq!(second.order(&buyer, &order).await["status"], "active");
         gate.open();
     };
@@ -181,6 +186,8 @@ async fn a_silent_node_is_buried_by_one_of_several() {
     }
     assert_eq!(second.nodes().await.len(), 2, "those that beat live");
     tokio::join!(second.settle(), third.settle());
+    app.app.db().clock().advance(ARRIVED);
+    tokio::join!(second.settle(), third.settle());
     assert_eq!(app.charges().await, 1);
     app.audit().await;
 }
@@ -193,7 +200,7 @@ async fn what_a_node_holds_when_it_leaves_is_anybodys() {
     only_begin(&app, &buyer, &order, "pm_card_visa").await;
     events::leave(&app.app).await.unwrap();
     assert_eq!((app.nodes().await, app.holders().await), (vec![], vec![None]));
-    app.second().settle().await;
+    app.second().advance(ARRIVED).await;
     assert_eq!(app.order(&buyer, &order).await["status"], "active");
     app.audit().await;
 }

@@ -102,18 +102,6 @@ impl Provider for Telling {
         self.sandbox.transfer(transfer)
     }
 
-    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        self.sandbox.void(charge)
-    }
-
-    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
-        self.sandbox.look(charge)
-    }
-
-    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
-        self.sandbox.look_for_refund(refund)
-    }
-
     the_rest_is_the_sandboxs!();
 }
 

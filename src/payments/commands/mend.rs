@@ -11,8 +11,8 @@ use crate::providers::{RefundOutcome, RefundRequest};
 use super::super::calls::{self, Asked};
 use super::super::model::{MovementStatus, Refund, RefundId};
 use super::super::{REFUND_SEND, cases, queries};
-use super::refund::{apply_refund, book, decide};
-use super::{list_refund, tell};
+use super::refund::{apply_refund, book, decide, reserved};
+use super::{debt, list_refund, recovery, tell};
 
 /// The operation that a refund is, as it is written down before it is sent.
 pub fn asked_refund(request: &RefundRequest) -> Asked {
@@ -64,13 +64,15 @@ pub fn send_refund_anew(tx: &Tx, refund: &Refund) -> Result<()> {
 pub fn refunded_by_hand(tx: &Tx, actor: &Actor, refund: Refund, reason: &str) -> Result<()> {
     events::cancel(tx, REFUND_SEND, refund.id)?;
     let refund = decide(tx, refund, MovementStatus::Success, None)?;
-    let (reserved, minor) = (Account::Refunds(refund.order_id.cast()), refund.amount.minor());
-    book(tx, &refund, "refund_by_hand", &[(reserved, -minor), (Account::Losses, minor)])?;
+    let minor = refund.amount.minor();
+    book(tx, &refund, "refund_by_hand", &[(reserved(&refund), -minor), (Account::Losses, minor)])?;
     let payment =
         queries::find(tx, refund.payment_id)?.ok_or_else(|| Error::broken("a refund without its payment"))?;
     for kind in [cases::Kind::UnknownOutcome, cases::Kind::RefundRefused] {
         cases::settle(tx, kind, refund.id, "settled_by_hand")?;
     }
     list_refund(tx, &payment, &refund, None)?;
-    tell(tx, actor, "refund_succeeded", &payment, Some(&refund), Some(reason))
+    recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
+    tell(tx, actor, "refund_succeeded", &payment, Some(&refund), Some(reason))?;
+    debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
 }

@@ -322,7 +322,7 @@ pub(super) fn book(tx: &Tx, refund: &Refund, kind: &'static str, lines: &[(Accou
 }
 
 /// What is on its way back to the buyer.
-fn reserved(refund: &Refund) -> Account {
+pub(super) fn reserved(refund: &Refund) -> Account {
     Account::Refunds(refund.order_id.cast())
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::ordered;
 use crate::support::TestApp;
-use crate::support::payments::the_rest_is_the_sandboxs;
+use crate::support::payments::the_books_are_the_sandboxs;
 
 type Reading = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -111,7 +111,7 @@ impl Provider for Crowded {
         Box::pin(async { Err(Unanswered::Unknown("nobody is paid out here".to_owned())) })
     }
 
-    the_rest_is_the_sandboxs!();
+    the_books_are_the_sandboxs!();
 }
 
 #[tokio::test]

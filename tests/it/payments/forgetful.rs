@@ -17,7 +17,7 @@ use guildhall::providers::{
 use guildhall::users::passwords::Cost;
 
 use crate::support::TestApp;
-use crate::support::payments::the_rest_is_the_sandboxs;
+use crate::support::payments::the_books_are_the_sandboxs;
 
 /// What is done under a key is done under it and a number.
 struct Forgetful {
@@ -138,7 +138,7 @@ impl Provider for Forgetful {
         Box::pin(async { lost() })
     }
 
-    the_rest_is_the_sandboxs!();
+    the_books_are_the_sandboxs!();
 }
 
 const PAYMENTS: usize = 100;

@@ -93,18 +93,6 @@ impl Provider for Scripted {
         self.sandbox.confirm(charge)
     }
 
-    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        self.sandbox.void(charge)
-    }
-
-    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
-        self.sandbox.look(charge)
-    }
-
-    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
-        self.sandbox.look_for_refund(refund)
-    }
-
     fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
         self.sandbox.refund(refund)
     }

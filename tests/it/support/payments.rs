@@ -410,6 +410,27 @@ impl Troubles {
 #[rustfmt::skip]
 macro_rules! the_rest_is_the_sandboxs {
     () => {
+        fn void<'a>(&'a self, charge: &'a guildhall::providers::Charge) -> guildhall::providers::Answering<'a, guildhall::providers::Outcome> {
+            self.sandbox.void(charge)
+        }
+
+        fn look<'a>(&'a self, charge: &'a guildhall::providers::Charge) -> guildhall::providers::Answering<'a, Option<guildhall::providers::Outcome>> {
+            self.sandbox.look(charge)
+        }
+
+        fn look_for_refund<'a>(&'a self, refund: &'a guildhall::providers::RefundRequest) -> guildhall::providers::Answering<'a, Option<guildhall::providers::RefundOutcome>> {
+            self.sandbox.look_for_refund(refund)
+        }
+
+        crate::support::payments::the_books_are_the_sandboxs!();
+    };
+}
+pub(crate) use the_rest_is_the_sandboxs;
+
+/// The same without what charges and refunds are looked for and given up with.
+#[rustfmt::skip]
+macro_rules! the_books_are_the_sandboxs {
+    () => {
         fn onboard<'a>(&'a self, onboarding: &'a guildhall::providers::Onboarding) -> guildhall::providers::Answering<'a, guildhall::providers::Onboarded> {
             self.sandbox.onboard(onboarding)
         }
@@ -448,7 +469,7 @@ macro_rules! the_rest_is_the_sandboxs {
         }
     };
 }
-pub(crate) use the_rest_is_the_sandboxs;
+pub(crate) use the_books_are_the_sandboxs;
 
 #[derive(Clone, Copy, PartialEq)]
 enum CallKind {
@@ -494,7 +515,8 @@ impl Unreliable {
     }
 
     fn answer_look<'a, T: Send + 'a>(&self, answering: Answering<'a, T>) -> Answering<'a, T> {
-        Box::pin(troubled(self.troubles.next(CallKind::Look), None, answering))
+        let gate = self.troubles.gate.lock().unwrap().take();
+        Box::pin(troubled(self.troubles.next(CallKind::Look), gate, answering))
     }
 }
 
@@ -541,5 +563,5 @@ impl Provider for Unreliable {
         self.answer(self.sandbox.transfer(transfer))
     }
 
-    the_rest_is_the_sandboxs!();
+    the_books_are_the_sandboxs!();
 }
