@@ -19,7 +19,7 @@ pub use commands::{
     list_payout, ready_to_pay_out, refund_answered, refund_order, refund_to_send, release_order,
     request_refund, set_off, stands_as,
 };
-pub use model::{MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
+pub use model::{ChargebackStage, MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
 pub use queries::{captured, find, given_back, is_giving_back, money_due, refund_known_as};
 pub use reactions::{ask, follow_order, send_refund, void};
 pub use routes::operations;

@@ -1,9 +1,10 @@
 //! The tables of `docs/money.md` say what the code says.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use guildhall::ledger::{AccountKind, JOURNALS, Sign};
 use guildhall::orders::{EDGES, When};
+use guildhall::{disputes, payments, payouts};
 
 use crate::tidy::root;
 
@@ -64,12 +65,28 @@ fn orders() -> String {
     table(&["from", "to", "by"], steps.into_iter().map(|(from, to, by)| vec![from, to, by.join(", ")]))
 }
 
+fn states() -> String {
+    fn words<T: Display>(all: &[T]) -> String {
+        all.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    }
+    let rows = [
+        ("payment", words(payments::Status::ALL)),
+        ("refund", words(payments::MovementStatus::ALL)),
+        ("chargeback", words(payments::ChargebackStage::ALL)),
+        ("dispute", words(disputes::Status::ALL)),
+        ("payout account", words(payouts::AccountStatus::ALL)),
+        ("payout", words(payouts::Status::ALL)),
+        ("part of a payout", words(payouts::ItemStatus::ALL)),
+    ];
+    table(&["of a", "states"], rows.into_iter().map(|(what, words)| vec![what.to_owned(), words]))
+}
+
 #[test]
 fn the_tables_of_the_documentation_are_those_of_the_code() {
     let path = root().join("docs/money.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut written = text.clone();
-    for (name, table) in [("accounts", accounts()), ("journals", journals()), ("orders", orders())] {
+    for (name, table) in [("accounts", accounts()), ("journals", journals()), ("orders", orders()), ("states", states())] {
         let mark = format!("<!-- generated: {name} -->\n");
         let (before, rest) = written.split_once(&mark).unwrap_or_else(|| panic!("no mark for {name}"));
         let (_, after) = rest.split_once("<!-- end -->").unwrap();

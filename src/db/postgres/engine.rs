@@ -24,9 +24,9 @@ use crate::time::Time;
 /// Jobs that may wait of each kind, so that a crowd of readers refuses no write; the next one is refused with 503.
 const QUEUE: usize = 4_096;
 /// From the moment that a request asks until it is told that the database does not answer.
-pub(in crate::db) const DEADLINE: Duration = Duration::from_millis(2_200);
+pub(in crate::db) const DEADLINE: Duration = Duration::from_millis(2_000);
 /// How much longer it may take to find out what became of a commit.
-const LOOKING: Duration = Duration::from_millis(500);
+const LOOKING: Duration = Duration::from_millis(400);
 /// How often others may be faster where nobody waits.
 const MOST_TRIES: u32 = 100;
 /// How often the server is looked at, and how long that may take: readiness is known within two seconds.
