@@ -16,7 +16,8 @@ use crate::providers::{Absent, Provider, Sandbox, Stripe, stripe};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{
-    disputes, fees, listings, notifications, orders, payments, payouts, profiles, reviews, test_clock, users,
+    disputes, fees, listings, notifications, orders, payments, payouts, profiles, reconciliation, reviews,
+    test_clock, users, verify,
 };
 
 /// A running Guildhall; clones share it.
@@ -174,7 +175,9 @@ fn wiring(config: &Config, node: Node) -> Wiring {
 
 /// What happens when a timer fires: each runs where its service is served, so that only payments need the provider's secrets.
 fn handlers(config: &Config) -> Handlers {
-    let mut handlers = Handlers::default().on(HOUSEKEEPING, Handler::Inside(keep_house));
+    let mut handlers = Handlers::default()
+        .on(HOUSEKEEPING, Handler::Inside(keep_house))
+        .on(verify::VERIFY_HOURLY, Handler::Outside(verify::hourly));
     for service in &config.services {
         handlers = match service {
             Service::Orders => handlers
@@ -187,7 +190,8 @@ fn handlers(config: &Config) -> Handlers {
                 .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
                 .on(payouts::PAYOUT_SEND, Handler::Outside(payouts::send))
                 .on(payouts::PAYOUT_SCHEDULE, Handler::Outside(payouts::start_by_schedule))
-                .on(payouts::PAYOUT_ACCOUNT, Handler::Outside(payouts::look_at_account)),
+                .on(payouts::PAYOUT_ACCOUNT, Handler::Outside(payouts::look_at_account))
+                .on(reconciliation::RECONCILE_DAILY, Handler::Outside(reconciliation::daily)),
             Service::Users
             | Service::Profiles
             | Service::Services
@@ -209,6 +213,18 @@ const GOES_ON_AFTER: Duration = Duration::from_secs(1);
 pub async fn start_housekeeping(app: &App) -> Result<()> {
     app.db()
         .write(|tx| events::schedule(tx, HOUSEKEEPING, Id::<()>::from_uuid(uuid::Uuid::nil()), tx.now()))
+        .await
+}
+
+/// Lets the books be looked at by themselves: every invariant each hour, the payment provider's records each day. However
+/// many processes start, one timer of each remains.
+pub async fn start_audits(app: &App) -> Result<()> {
+    let hourly = app.config().verify_hourly;
+    app.db()
+        .write(move |tx| {
+            verify::start(tx, hourly)?;
+            reconciliation::start(tx)
+        })
         .await
 }
 
@@ -251,7 +267,10 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Orders => {
             [orders::operations(), disputes::operations(), fees::operations()].into_iter().flatten().collect()
         }
-        Service::Payments => [payments::operations(), payouts::operations()].into_iter().flatten().collect(),
+        Service::Payments => [payments::operations(), payouts::operations(), reconciliation::operations()]
+            .into_iter()
+            .flatten()
+            .collect(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),
     }

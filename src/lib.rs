@@ -30,6 +30,7 @@ pub mod orders;
 pub mod payments;
 pub mod payouts;
 pub mod profiles;
+pub mod reconciliation;
 pub mod reviews;
 pub mod users;
 

@@ -9,6 +9,7 @@ mod flags;
 mod lock;
 mod logs;
 mod moving;
+mod reconcile;
 mod serve;
 mod verify;
 mod whole;
@@ -27,6 +28,7 @@ use crate::db::Place;
 use crate::error::Error;
 use crate::http::printed_document;
 use crate::test_clock;
+use crate::time::Time;
 
 use flags::Flags;
 use lock::Lock;
@@ -67,6 +69,15 @@ enum Command {
     },
     /// Check every invariant in one read-only snapshot, also while serving
     Verify,
+    /// Compare the books with the payment provider's records, also while serving; what differs waits for an administrator
+    Reconcile {
+        /// From this day or moment on; the beginning of yesterday unless said
+        #[arg(long, value_name = "DAY", value_parser = reconcile::moment)]
+        from: Option<Time>,
+        /// Up to this day or moment; now unless said
+        #[arg(long, value_name = "DAY", value_parser = reconcile::moment)]
+        to: Option<Time>,
+    },
     /// Copy a consistent state of the database to FILE, also while serving; of one on a server it is an export
     Backup { file: PathBuf },
     /// Fill an empty data directory, or an empty database on a server, from a backup
@@ -154,6 +165,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Admin(act) => admin::run(config, act).await,
         Command::Demo { scale, seed } => demo::demo(config, scale, seed).await,
         Command::Verify => verify::verify(config).await,
+        Command::Reconcile { from, to } => reconcile::reconcile(config, from, to).await,
         Command::Backup { file } => backup::backup(config, &file).await,
         Command::Restore { file } => backup::restore(config, &file).await,
         Command::Export { file } => moving::export(config, &file).await,

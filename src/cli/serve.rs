@@ -56,6 +56,7 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     events::enter(&app).await?;
     let in_step = tokio::spawn(keep_in_step(app.clone()));
     app::start_housekeeping(&app).await?;
+    app::start_audits(&app).await?;
     let worker = tokio::spawn(events::run_worker(app.clone(), stopped(stop.clone())));
     let metrics_server = metrics_listener.map(|listener| {
         let edge = metrics_router(app.clone());

@@ -215,6 +215,17 @@ pub const KEYS: &[Key] = &[
         show: |config| config.test_clock.to_string(),
     },
     Key {
+        name: "verify_hourly",
+        about: "Check every invariant each hour and count what is broken in the metrics",
+        mend: "on or off",
+        shape: Shape::One,
+        set: |config, text| {
+            config.verify_hourly = switch(text)?;
+            Some(())
+        },
+        show: |config| if config.verify_hourly { "on".to_owned() } else { "off".to_owned() },
+    },
+    Key {
         name: "currency",
         about: "The currency of listings that name none",
         mend: "an ISO 4217 code, such as USD",

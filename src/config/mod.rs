@@ -40,6 +40,8 @@ pub struct Config {
     pub rate_limit: bool,
     /// Whether administrators may move the clock, to see deadlines pass.
     pub test_clock: bool,
+    /// Whether every invariant is checked each hour, for the metrics.
+    pub verify_hourly: bool,
     /// What is logged, in the words of `RUST_LOG`: `info`, `guildhall=debug,warn`.
     pub log: String,
     pub log_format: LogFormat,
@@ -222,6 +224,7 @@ impl Default for Config {
             no_migrate: false,
             rate_limit: true,
             test_clock: false,
+            verify_hourly: true,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
             payouts: PayoutsBy::Provider,

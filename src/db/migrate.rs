@@ -42,6 +42,7 @@ migrations! {
     10 "0010_fees" needs 10,
     11 "0011_disputes" needs 11,
     14 "0014_payouts" needs 14,
+    15 "0015_reconciliation" needs 15,
     16 "0016_chargebacks" needs 16,
 }
 

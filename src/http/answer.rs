@@ -42,6 +42,16 @@ impl Answer {
         Self::json(StatusCode::ACCEPTED, body)
     }
 
+    /// Something other than JSON.
+    pub fn text(media_type: &str, body: String) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: vec![("content-type".into(), media_type.into()), ("vary".into(), "Accept".into())],
+            body: body.into_bytes(),
+            replayed: false,
+        }
+    }
+
     pub fn no_content() -> Result<Self> {
         Ok(Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: Vec::new(), replayed: false })
     }

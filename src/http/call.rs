@@ -133,6 +133,17 @@ impl<F: Form> Call<F> {
         self.head.address
     }
 
+    /// Whether the client asks for `media_type` before it asks for JSON.
+    pub fn prefers(&self, media_type: &str) -> bool {
+        let values = self.head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut asked = values
+            .flat_map(|list| list.split(','))
+            .map(|part| part.split(';').next().unwrap_or_default().trim());
+        asked
+            .find(|kind| kind.eq_ignore_ascii_case(media_type) || matches!(*kind, "application/json" | "*/*"))
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(media_type))
+    }
+
     /// The page that a list is asked for.
     pub fn page(&self) -> Result<PageRequest> {
         let limit = self.query.parsed("limit", "an integer from 1 to 100", |text| {

@@ -59,6 +59,8 @@ pub struct AnswerSpec {
     pub status: u16,
     pub about: &'static str,
     pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// Also as text of this media type, for who asks for it.
+    pub text: Option<&'static str>,
 }
 
 /// An operation of the API.
@@ -209,13 +211,22 @@ impl Operation {
     #[must_use]
     pub fn answers<T: JsonSchema>(mut self, status: u16, about: &'static str) -> Self {
         let schema: fn(&mut SchemaGenerator) -> Schema = |generator| generator.subschema_for::<T>();
-        self.answers.push(AnswerSpec { status, about, schema: Some(schema) });
+        self.answers.push(AnswerSpec { status, about, schema: Some(schema), text: None });
+        self
+    }
+
+    /// The last answer, also as text of another media type.
+    #[must_use]
+    pub fn also_as(mut self, media_type: &'static str) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.text = Some(media_type);
+        }
         self
     }
 
     #[must_use]
     pub fn answers_nothing(mut self, about: &'static str) -> Self {
-        self.answers.push(AnswerSpec { status: 204, about, schema: None });
+        self.answers.push(AnswerSpec { status: 204, about, schema: None, text: None });
         self
     }
 

@@ -138,6 +138,9 @@ tables! {
         id Id, kind Text, subject_id Id, order_id Id, detail Json, opened_at Time, resolved_at Time, resolution Text,
         reason Text, resolved_by Id,
     }
+    reconciliations by 1 {
+        id Id, window_from Time, window_to Time, started_at Time, finished_at Time, differences Integer, report Json,
+    }
     notifications by 1 {
         id Id, user_id Id, type Text, message Text, data Json, sender_id Id, event_id Id, read Boolean, created_at Time,
     }

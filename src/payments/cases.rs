@@ -23,6 +23,31 @@ words! {
         Strange = "strange_answer",
         /// The provider refuses a refund that is owed.
         RefundRefused = "refund_refused",
+
+        // What the provider's records and our books do not agree on.
+        /// The provider took money that no payment of ours knows.
+        MissingLocalCharge = "missing_local_charge",
+        /// A payment of ours succeeded, and the provider has no charge of it.
+        MissingProviderCharge = "missing_provider_charge",
+        AmountDiffers = "amount_differs",
+        CurrencyDiffers = "currency_differs",
+        /// The provider took money twice for one order.
+        DuplicateCharge = "duplicate_charge",
+        RefundOnlyAtProvider = "refund_only_at_provider",
+        RefundOnlyLocal = "refund_only_local",
+        TransferOnlyAtProvider = "transfer_only_at_provider",
+        TransferOnlyLocal = "transfer_only_local",
+        /// A transfer was taken back, and not by us.
+        TransferReversedOutside = "transfer_reversed_outside",
+        /// A bank withdrew money, or gave it back, and our books do not know.
+        ChargebackUnseen = "chargeback_unseen",
+        ChargebackOnlyLocal = "chargeback_only_local",
+        /// The provider kept another fee than was booked.
+        FeeDrift = "fee_drift",
+        /// A transfer did not arrive at the freelancer's bank.
+        PayoutFailed = "payout_failed",
+        /// The provider holds another sum than our books say, and no difference explains it.
+        BalanceDiffers = "balance_differs",
         /// A bank takes back more than is left of a payment: the house bears the rest.
         ChargebackExceeds = "chargeback_exceeds",
     }

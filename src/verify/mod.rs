@@ -4,7 +4,11 @@
 mod disputes;
 mod earnings;
 mod history;
+mod hourly;
+mod ledger;
 mod money;
+mod orders;
+mod payments;
 mod payouts;
 mod people;
 mod ratings;
@@ -15,6 +19,8 @@ use std::fmt::Write;
 use crate::db::{Db, Param, Row, Tx};
 use crate::error::Result;
 use crate::params;
+
+pub use hourly::{VERIFY_HOURLY, hourly, start};
 
 /// Told of each check; then it stops looking.
 const WITNESSES: usize = 20;
@@ -46,7 +52,16 @@ pub const CHECKS: &[Check] = &[
     Check { invariant: "9 references, search and decimals agree", find: storage::agrees },
     Check { invariant: "10 what is disputed has one open dispute, and it ends", find: disputes::are_open },
     Check { invariant: "11 payouts add up", find: payouts::add_up },
-    Check { invariant: "12 earnings and debts add up", find: earnings::add_up },
+    Check { invariant: "12 every journal has its cause and every reserve one end", find: ledger::has_causes },
+    Check {
+        invariant: "13 payments and refunds are decided once, and meanwhile looked after",
+        find: payments::are_decided_once,
+    },
+    Check {
+        invariant: "14 orders are moved by those who may, in their time",
+        find: orders::are_moved_rightly,
+    },
+    Check { invariant: "15 earnings and debts add up", find: earnings::add_up },
 ];
 
 /// Everything that is broken now; at most twenty witnesses of each check.

@@ -79,6 +79,8 @@ struct Whereabouts {
     /// Earned and kept: what the freelancer was or will be paid, less what they owe for it.
     paid_out: i64,
     fees: i64,
+    /// Taken out of escrow by differences with the provider that an administrator had booked.
+    adjusted: i64,
 }
 
 /// What an order was placed with, in minor units.
@@ -155,6 +157,7 @@ impl Whereabouts {
             frozen,
             paid_out,
             fees,
+            adjusted,
             ..
         } = self;
         // What went back in no way; the whole while nothing was paid.
@@ -163,11 +166,12 @@ impl Whereabouts {
             _ => captured - refunded - reserved - charged_back,
         };
         let due = self.terms.due(left);
-        let sum = in_escrow + in_refunds + refunded + charged_back + frozen + paid_out + fees;
+        let sum = in_escrow + in_refunds + refunded + charged_back + frozen + paid_out + fees + adjusted;
         if *captured != sum {
             return Some(format!(
                 "captured {captured}, but escrow {in_escrow} + reserved refunds {in_refunds} + refunded {refunded} + \
-                 charged back {charged_back} + frozen {frozen} + released {paid_out} + fees {fees} = {sum}"
+                 charged back {charged_back} + frozen {frozen} + released {paid_out} + fees {fees} + \
+                 adjusted {adjusted} = {sum}"
             ));
         }
         if in_refunds != reserved {
@@ -226,6 +230,7 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
             frozen: row.next()?,
             paid_out: row.next()?,
             fees: row.next()?,
+            adjusted: row.next()?,
         };
         let wrong = money.terms.wrong().or_else(|| money.wrong(&status, fee));
         Ok(wrong.map(|wrong| format!("order {order}: {wrong}")))
@@ -289,7 +294,8 @@ const WHEREABOUTS: &str = "
         cast(coalesce(sum(case when l.account like 'payable:%' or l.account like 'payouts:%' or l.account like 'owed:%'
             or (l.account = 'provider' and j.kind in ('payout_sent', 'payout_returned')) then l.amount_minor end), 0)
             as bigint),
-        cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
+        cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint),
+        cast(coalesce(sum(case when l.account like 'escrow:%' and j.kind = 'adjustment' then -l.amount_minor end), 0) as bigint)
     from orders o
     left join ledger_journals j on j.order_id = o.id
     left join ledger_lines l on l.journal_id = j.id

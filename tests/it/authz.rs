@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use guildhall::payments::cases;
 use serde_json::{Value, json};
 
 use crate::support::{Person, TestApp};
@@ -138,6 +139,11 @@ pub fn table() -> Vec<Row> {
         row("GET", "/admin/payouts", PaidOut, "/admin/payouts", none(), [401, 403, 403, 200, 403]),
         row("POST", "/admin/payouts/{id}/mark", PaidOut, "/admin/payouts/{payout}/mark", json!({ "status": "paid" }), [401, 403, 403, 409, 403]),
 
+        row("GET", "/payouts/statements", PaidOut, "/payouts/statements?period=2026-10&freelancer_id={seller}", none(), [401, 403, 200, 200, 403]),
+        row("GET", "/payouts/statements", PaidOut, "/payouts/statements?period=2026-10", none(), [401, 200, 200, 400, 200]),
+        row("GET", "/admin/reconciliation", Paid, "/admin/reconciliation", none(), [401, 403, 403, 200, 403]),
+        row("POST", "/admin/reconciliation/{id}/approve", Paid, "/admin/reconciliation/{difference}/approve", reason(), [401, 403, 403, 200, 403]),
+
         row("POST", "/notifications", Ordered, "/notifications", json!({ "user_id": "{seller}", "message": "Hello" }), [401, 201, 403, 201, 403]),
         row("GET", "/notifications/{userId}", Ordered, "/notifications/{seller}", none(), [401, 404, 200, 404, 404]),
         row("PUT", "/notifications/{userId}/{id}", Ordered, "/notifications/{seller}/{notification}", json!({ "read": true }), [401, 404, 200, 404, 404]),
@@ -234,6 +240,7 @@ impl World {
             app.put(&path, buyer, json!({ "status": "disputed" })).await.expect(200);
             app.post(&format!("{path}/settlement"), seller, split()).await.expect(201);
         }
+        names.push(("{difference}", difference(app).await));
         if story >= Story::Completed {
             app.put(&path, seller, json!({ "status": "delivered" })).await.expect(200);
             app.put(&path, buyer, json!({ "status": "completed" })).await.expect(200);
@@ -257,6 +264,17 @@ impl World {
     pub fn named(&self, template: &str) -> String {
         self.names.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value))
     }
+}
+
+/// Something at the provider that our books do not have.
+async fn difference(app: &TestApp) -> String {
+    let open = |tx: &guildhall::db::Tx| {
+        let subject: guildhall::id::Id<()> = tx.new_id();
+        cases::open(tx, cases::Kind::PayoutFailed, subject, None, &json!({ "says": "It did not arrive." }))?;
+        let case = "select id from cases where subject_id = $1";
+        tx.one(case, guildhall::params![subject], |row| row.next::<guildhall::id::Id<()>>())
+    };
+    app.write(open).await.to_string()
 }
 
 fn text(value: &Value) -> String {
@@ -333,6 +351,7 @@ async fn payments() {
 async fn payouts() {
     check("/payouts").await;
     check("/admin/payouts").await;
+    check("/admin/reconciliation").await;
 }
 
 #[tokio::test]

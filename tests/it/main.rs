@@ -24,6 +24,7 @@ mod payments;
 mod payouts;
 mod profiles;
 mod races;
+mod reconciliation;
 mod refunds;
 mod reviews;
 mod schema;

@@ -66,6 +66,11 @@ async fn has_money_stories(app: &TestApp) {
     app.write(|tx| {
         let order: Id<()> =
             tx.one("select id from orders order by id limit 1", params![], |row| row.next())?;
+        tx.execute(
+            "insert into reconciliations (id, window_from, window_to, started_at, finished_at, differences, report)
+             values ($1, $2, $3, $3, $3, 0, null)",
+            params![tx.new_id::<()>(), guildhall::time::Time::from_micros(0), tx.now()],
+        )?;
         cases::open(tx, cases::Kind::Strange, order, None, &json!({ "said": "\u{1F426}" }))?;
         tx.execute(
             "insert into sandbox_accounts (id, key, created_at) values ('acct_1', 'account-1', $1)",

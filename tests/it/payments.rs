@@ -339,5 +339,5 @@ async fn money_due_keeps_an_account_from_being_deleted() {
     assert_eq!(due(&buyer).await, []);
     let owed = due(&seller).await;
     assert_eq!(owed[0].0, "balance");
-    assert!(owed[0].1.starts_with("44.91 USD is owed to you"), "{}", owed[0].1);
+    assert!(owed[0].1.starts_with("44.91 USD is yours and not paid out"), "{}", owed[0].1);
 }

@@ -287,6 +287,33 @@ fn sql_keeps_to_the_dialect_of_both_engines() {
     none("SQL outside the common dialect", wrong);
 }
 
+/// What was booked and what has happened is never written anew: a mistake is set right by a further journal or event.
+#[test]
+fn nothing_changes_the_ledger_or_the_log() {
+    let kept = ["ledger_journals", "ledger_lines", "events"];
+    let verbs = ["update ", "delete from ", "insert or replace into ", "replace into ", "truncate "];
+    let changes = |sql: &str| {
+        kept.iter().any(|table| {
+            verbs.iter().any(|verb| {
+                sql.split(&format!("{verb}{table}")).skip(1).any(|rest| !rest.starts_with(['_', '.']))
+            }) || (sql.contains(&format!("insert into {table} ")) && sql.contains(" do update"))
+        })
+    };
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for source in sources() {
+        for sql in statements(source.code()) {
+            seen += usize::from(kept.iter().any(|table| sql.contains(&format!("insert into {table} "))));
+            if changes(&sql) {
+                wrong.push(format!("{}: {sql}", source.path));
+            }
+        }
+    }
+    assert_eq!(seen, 3, "journals, lines and events are written in one place each");
+    none("statements that change what is kept for ever", wrong);
+    assert!(changes("update events set body = $1") && changes("delete from ledger_lines where line = $1"));
+}
+
 #[test]
 fn the_dialect_is_recognised() {
     let mend = |sql: &str| outside_the_dialect(&statements(&format!("tx.first(\"{sql}\", params![])"))[0]);

@@ -45,6 +45,9 @@ fn success(operation: &Operation, answer: &AnswerSpec, generator: &mut SchemaGen
     let mut response = json!({ "description": answer.about, "headers": named(&headers) });
     if let Some(schema) = answer.schema {
         response["content"] = json!({ "application/json": { "schema": schema(generator) } });
+        if let Some(media_type) = answer.text {
+            response["content"][media_type] = json!({ "schema": { "type": "string" } });
+        }
     }
     response
 }

@@ -1,3 +1,5 @@
+//! What Stripe says, written by hand, and what it means to us.
+
 use serde_json::{Value, json};
 
 use super::*;

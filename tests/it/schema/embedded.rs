@@ -135,7 +135,7 @@ fn is_moment(column: &str) -> bool {
 }
 
 fn is_json(column: &str) -> bool {
-    ["detail", "fixed", "skills", "portfolio", "tags", "data", "body", "headers"].contains(&column)
+    ["detail", "fixed", "skills", "portfolio", "tags", "data", "body", "headers", "wanted"].contains(&column)
 }
 
 /// The columns that are 0 or 1.

@@ -1,0 +1,160 @@
+//! What a reconciliation writes: its run, the cases of what it found, and the journals that an administrator approved.
+
+use serde_json::{Value, json};
+
+use crate::actor::Actor;
+use crate::db::{Json, Tx};
+use crate::error::{Error, Result, not_found};
+use crate::form::Unchecked;
+use crate::id::Id;
+use crate::ledger::{self, Account, Journal};
+use crate::orders;
+use crate::params;
+use crate::payments::cases;
+use crate::payouts;
+
+use super::model::{Approve, Decision, Difference, Proposal, Run, Window};
+use super::queries::{self, ACCEPTED, BOOKED, Found, GONE};
+use super::{DIFFERENCE_DECIDED, DIFFERENCE_GONE};
+
+/// Notes that a run begins.
+pub fn begin(tx: &Tx, window: &Window) -> Result<Id<Run>> {
+    let id = tx.new_id();
+    tx.execute(
+        "insert into reconciliations (id, window_from, window_to, started_at, differences) values ($1, $2, $3, $4, 0)",
+        params![id, window.from, window.to, tx.now()],
+    )?;
+    Ok(id)
+}
+
+/// Keeps what a run has found: its report, a case for each difference that somebody has to decide, and that some are gone.
+pub fn finish(
+    tx: &Tx,
+    id: Id<Run>,
+    found: &[Difference],
+    gone: &[(cases::Kind, Id<()>)],
+    report: &Value,
+) -> Result<()> {
+    for (kind, subject) in gone {
+        tx.execute(
+            "update cases set resolved_at = $3, resolution = $4
+             where kind = $1 and subject_id = $2 and resolved_at is null",
+            params![kind, subject, tx.now(), GONE],
+        )?;
+    }
+    for difference in found.iter().filter(|difference| !difference.is_summary) {
+        let order = difference.order_id.map(Id::cast);
+        cases::open(tx, difference.kind, difference.subject, order, &difference.detail())?;
+        // What was gone is there again.
+        tx.execute(
+            "update cases set detail = $3, resolved_at = null, resolution = null
+             where kind = $1 and subject_id = $2 and resolution = $4",
+            params![difference.kind, difference.subject, Json(difference.detail()), GONE],
+        )?;
+    }
+    let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    tx.execute(
+        "update reconciliations set finished_at = $2, differences = $3, report = $4 where id = $1",
+        params![id, tx.now(), count, Json(report)],
+    )?;
+    Ok(())
+}
+
+/// Decides a difference: what is proposed is booked; one for which nothing can be booked is accepted as it is.
+pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -> Result<Decision> {
+    let administrator = actor.require_admin()?;
+    let found = queries::case(tx, id)?.ok_or_else(not_found)?;
+    let input = input.check()?;
+    if let Some(resolution) = found.resolution {
+        return Err(DIFFERENCE_DECIDED
+            .error(format!("this difference was decided before: {resolution}"))
+            .with("resolution", resolution));
+    }
+    let resolution = if found.detail.get("proposed").is_some() { BOOKED } else { ACCEPTED };
+    if resolution == BOOKED {
+        post(tx, id, &found)?;
+    }
+    tx.execute(
+        "update cases set resolved_at = $2, resolution = $3, reason = $4, resolved_by = $5
+         where id = $1 and resolved_at is null",
+        params![id, tx.now(), resolution, input.reason.as_str(), administrator],
+    )?;
+    tracing::info!(case = %id, kind = %found.kind, resolution, by = %administrator, "a difference was decided");
+    Ok(Decision {
+        id: id.cast(),
+        resolution: resolution.to_owned(),
+        reason: input.reason.into_string(),
+        resolved_at: tx.now(),
+    })
+}
+
+/// Posts exactly the journal that the case of a difference proposes, if the books still are as they were. Whoever calls
+/// it closes the case, with the resolution `booked`.
+pub fn book<K>(tx: &Tx, actor: &Actor, case: Id<K>) -> Result<()> {
+    actor.require_admin()?;
+    let found = queries::case(tx, case.cast())?.ok_or_else(not_found)?;
+    post(tx, case.cast(), &found)
+}
+
+fn post(tx: &Tx, case: Id<()>, found: &Found) -> Result<()> {
+    let proposal = found.detail.get("proposed").and_then(Proposal::from_json);
+    let proposal = proposal.ok_or_else(|| Error::broken(format!("case {case} proposes nothing to book")))?;
+    if !queries::still_stands(tx, found.kind, &found.detail)? || !is_covered(tx, &proposal)? {
+        return Err(DIFFERENCE_GONE.error(
+            "the books have changed since this was found: run `guildhall reconcile` again and look at what it finds",
+        ));
+    }
+    if found.kind == cases::Kind::TransferReversedOutside {
+        return taken_back(tx, &found.detail);
+    }
+    ledger::post(
+        tx,
+        &Journal {
+            order_id: proposal.order_id,
+            kind: "adjustment",
+            cause_id: case,
+            currency: proposal.currency,
+            lines: &proposal.lines,
+        },
+    )?;
+    follow(tx, &proposal)
+}
+
+/// A transfer that was reversed comes back as payouts take it back: the same lines, and it can be paid out again.
+fn taken_back(tx: &Tx, detail: &Value) -> Result<()> {
+    let transfer = detail.get("theirs").and_then(|theirs| theirs.get("of")?.as_str()).unwrap_or_default();
+    let why = "it was taken back at the provider";
+    match payouts::returned(tx, transfer, "reversed", why)? {
+        true => Ok(()),
+        false => Err(Error::broken(format!("no payout has the transfer {transfer}"))),
+    }
+}
+
+/// Whether every account may have the balance that it would have then.
+fn is_covered(tx: &Tx, proposal: &Proposal) -> Result<bool> {
+    for (account, minor) in &proposal.lines {
+        if !account.may_hold(ledger::balance(tx, account, proposal.currency)?.saturating_add(*minor)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What is shown of an order follows what it still holds.
+fn follow(tx: &Tx, proposal: &Proposal) -> Result<()> {
+    let order = proposal.order_id;
+    if proposal.lines.iter().any(|(account, _)| *account == Account::Escrow(order)) {
+        let held = ledger::balance(tx, &Account::Escrow(order), proposal.currency)?;
+        orders::refunded(tx, order.cast(), held)?;
+    }
+    Ok(())
+}
+
+/// A report that says why a run came to nothing.
+pub fn failed(tx: &Tx, id: Id<Run>, why: &str) -> Result<()> {
+    tx.execute(
+        "update reconciliations set report = $2 where id = $1",
+        params![id, Json(json!({ "failed": why }))],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Every journal and the one thing that it was booked for.
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::Id;
+use crate::params;
+
+use super::Witnesses;
+
+/// Each kind of journal, and from where its cause is.
+const CAUSES: &[(&str, &str)] = &[
+    ("charge", "from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("provider_fee", "from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("refund_reserved", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("refund", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("refund_returned", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("release", "from orders c where c.id = j.cause_id and c.id = j.order_id"),
+    ("payout", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("payout_sent", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("payout_returned", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
+    (
+        "adjustment",
+        "from cases c where c.id = j.cause_id and c.order_id = j.order_id and c.resolution = 'booked'",
+    ),
+];
+
+/// Every journal has the cause that its kind has, and every reserve at most one end, as large as itself.
+pub(super) fn has_causes(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    for (kind, cause) in CAUSES {
+        let causeless = format!(
+            "select j.id, j.cause_id from ledger_journals j where j.kind = '{kind}' and not exists (select 1 {cause})"
+        );
+        found.search(tx, &causeless, params![], |row| {
+            let (journal, cause): (Id<()>, Id<()>) = (row.next()?, row.next()?);
+            Ok(Some(format!("journal {journal}, {kind}, has the cause {cause}, which is none")))
+        })?;
+    }
+    reserves_end_once(tx, found)?;
+    earned_as_released(tx, found)?;
+    adjusted_as_proposed(tx, found)
+}
+
+/// What was reserved for a refund went to the buyer or came back, whole and not both; what did neither is pending.
+fn reserves_end_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let reserves = "select r.id, r.status, r.amount_minor,
+            cast(coalesce(sum(case when j.kind = 'refund_reserved' and l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
+            cast(coalesce(sum(case when j.kind = 'refund' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
+            cast(coalesce(sum(case when j.kind = 'refund_returned' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint)
+         from refunds r left join ledger_journals j on j.cause_id = r.id
+         left join ledger_lines l on l.journal_id = j.id group by r.id, r.status, r.amount_minor";
+    found.search(tx, reserves, params![], |row| {
+        let (refund, status): (Id<()>, String) = (row.next()?, row.next()?);
+        let (amount, reserved): (i64, i64) = (row.next()?, row.next()?);
+        let (sent, returned): (i64, i64) = (row.next()?, row.next()?);
+        let expected = match status.as_str() {
+            "success" => (amount, amount, 0),
+            "failed" => (amount, 0, amount),
+            _ => (amount, 0, 0),
+        };
+        Ok(((reserved, sent, returned) != expected).then(|| {
+            format!("refund {refund} of {amount} is {status}, yet {reserved} was reserved, {sent} sent and {returned} returned")
+        }))
+    })
+}
+
+/// What freelancers and the house earned by an order is what its release moved.
+fn earned_as_released(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let releases = "select r.order_id, r.net_minor, r.fee_minor + r.service_fee_minor,
+            cast(coalesce(sum(case when l.account like 'payable:%' then l.amount_minor end), 0) as bigint),
+            cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
+         from releases r left join ledger_journals j on j.order_id = r.order_id and j.kind = 'release'
+         left join ledger_lines l on l.journal_id = j.id
+         group by r.order_id, r.net_minor, r.fee_minor, r.service_fee_minor";
+    found.search(tx, releases, params![], |row| {
+        let order: Id<()> = row.next()?;
+        let said: (i64, i64) = (row.next()?, row.next()?);
+        let moved: (i64, i64) = (row.next()?, row.next()?);
+        Ok((said != moved).then(|| {
+            format!("order {order} earned (net, fees) {said:?} by its row, {moved:?} by its journal")
+        }))
+    })?;
+    let unlisted = "select j.order_id from ledger_journals j
+         where j.kind = 'release' and not exists (select 1 from releases r where r.order_id = j.order_id)";
+    found.search(tx, unlisted, params![], |row| {
+        Ok(Some(format!("order {} was released, and nobody earned it", row.next::<Id<()>>()?)))
+    })
+}
+
+/// A difference that was booked has its journal, of exactly the lines that its case proposes. A transfer that was reversed
+/// comes back by the journal of payouts.
+fn adjusted_as_proposed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let adjusted = "select c.id, c.detail, j.id from cases c
+         left join ledger_journals j on j.cause_id = c.id and j.kind = 'adjustment' where c.resolution = 'booked' and c.kind <> 'transfer_reversed_outside'";
+    found.search(tx, adjusted, params![], |row| {
+        let (case, detail): (Id<()>, crate::db::Json<serde_json::Value>) = (row.next()?, row.next()?);
+        let Some(journal) = row.next::<Option<Id<()>>>()? else {
+            return Ok(Some(format!("case {case} is booked, and there is no journal of it")));
+        };
+        let lines = tx.all(
+            "select account, amount_minor from ledger_lines where journal_id = $1 order by line",
+            params![journal],
+            |row| Ok(serde_json::json!({ "account": row.next::<String>()?, "amount_minor": row.next::<i64>()? })),
+        )?;
+        let proposed = detail.0.get("proposed").and_then(|proposed| proposed.get("lines")?.as_array().cloned());
+        Ok((proposed.as_ref() != Some(&lines)).then(|| {
+            format!("journal {journal} of case {case} is not what was proposed")
+        }))
+    })
+}
