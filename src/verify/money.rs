@@ -163,7 +163,7 @@ impl Whereabouts {
         // What went back in no way; the whole while nothing was paid.
         let left = match captured {
             0 => self.terms.total(),
-            _ => captured - refunded - reserved - charged_back,
+            _ => captured - refunded - reserved - charged_back - adjusted,
         };
         let due = self.terms.due(left);
         let sum = in_escrow + in_refunds + refunded + charged_back + frozen + paid_out + fees + adjusted;

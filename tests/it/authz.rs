@@ -236,6 +236,7 @@ impl World {
                 names.push(("{payment}", text(&payment["id"])));
             }
         }
+        names.push(("{difference}", difference(app).await));
         if story == Story::Disputed {
             app.put(&path, buyer, json!({ "status": "disputed" })).await.expect(200);
             app.post(&format!("{path}/settlement"), seller, split()).await.expect(201);
