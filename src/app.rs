@@ -12,12 +12,13 @@ use crate::error::Result;
 use crate::events::{self, Handler, Handlers, Node, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits, idempotency};
 use crate::id::Id;
-use crate::providers::{Absent, Provider, Sandbox, Stripe, stripe};
+use crate::providers::telling::{self, SANDBOX_SETTLE, SANDBOX_TELL, Telling};
+use crate::providers::{Absent, Provider, Sandbox, Stripe, sandbox, stripe};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};
 use crate::{
     disputes, fees, listings, notifications, orders, payments, payouts, profiles, reconciliation, reviews,
-    test_clock, users, verify,
+    test_clock, users, verify, webhooks,
 };
 
 /// A running Guildhall; clones share it.
@@ -44,6 +45,8 @@ pub struct Parts {
     pub password_cost: Cost,
     /// Who charges where the configuration chooses none outside. The sandbox keeps its books in the database that it is given.
     pub provider: MakeProvider,
+    /// Whether the sandbox tells what happens in its books, beside being asked.
+    pub telling: Telling,
     pub metrics: Option<PrometheusHandle>,
     /// The demo's begins in the past.
     pub clock: Arc<Clock>,
@@ -54,6 +57,7 @@ impl Default for Parts {
         Self {
             password_cost: Cost::STANDARD,
             provider: Box::new(|db| Arc::new(Sandbox::new(db.clone()))),
+            telling: Telling(true),
             metrics: None,
             clock: Arc::default(),
         }
@@ -69,7 +73,7 @@ impl App {
         }
         let services: Vec<&str> = config.services.iter().map(|service| service.as_str()).collect();
         let node = Node::new(config.listen, services.join(","));
-        let db = Db::open(&place, parts.clock, wiring(&config, node.clone()))?;
+        let db = Db::open(&place, parts.clock, wiring(&config, node.clone(), parts.telling))?;
         let provider = match config.provider {
             PaymentProvider::Sandbox => (parts.provider)(&db),
             PaymentProvider::Stripe => stripe(&config),
@@ -144,10 +148,11 @@ fn stripe(config: &Config) -> Arc<dyn Provider> {
 }
 
 /// What commands find through their transaction: terms, hooks of lower services, subscribers of events.
-fn wiring(config: &Config, node: Node) -> Wiring {
+fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
     Wiring::default()
         .with(config.market.clone())
         .with(node)
+        .with(telling)
         .with(Authentication { by_token: users::authenticate, again: users::still_valid })
         .with(Subscribers(vec![payments::follow_order, disputes::follow_order, notifications::on_event]))
         .with(users::Hooks {
@@ -187,11 +192,16 @@ fn handlers(config: &Config) -> Handlers {
                 .on(disputes::DEADLINE, Handler::Inside(disputes::look)),
             Service::Payments => handlers
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
+                .on(payments::PAYMENT_VOID, Handler::Outside(payments::void))
                 .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
                 .on(payouts::PAYOUT_SEND, Handler::Outside(payouts::send))
                 .on(payouts::PAYOUT_SCHEDULE, Handler::Outside(payouts::start_by_schedule))
                 .on(payouts::PAYOUT_ACCOUNT, Handler::Outside(payouts::look_at_account))
-                .on(reconciliation::RECONCILE_DAILY, Handler::Outside(reconciliation::daily)),
+                .on(reconciliation::RECONCILE_DAILY, Handler::Outside(reconciliation::daily))
+                .on(webhooks::WEBHOOK_APPLY, Handler::Outside(webhooks::apply))
+                .on(webhooks::WEBHOOK_CATCH_UP, Handler::Outside(webhooks::catch_up))
+                .on(SANDBOX_TELL, Handler::Outside(webhooks::deliver))
+                .on(SANDBOX_SETTLE, Handler::Inside(sandbox::settle_due)),
             Service::Users
             | Service::Profiles
             | Service::Services
@@ -209,10 +219,15 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3_600);
 const FORGOTTEN_AT_ONCE: u32 = 10_000;
 const GOES_ON_AFTER: Duration = Duration::from_secs(1);
 
-/// Lets the events worker forget what is over, now and every hour. However many processes start, one timer remains.
+/// Lets the events worker forget what is over and ask for what the payment provider told meanwhile, now and every hour.
+/// However many processes start, one timer of each remains.
 pub async fn start_housekeeping(app: &App) -> Result<()> {
+    let nobody = Id::<()>::from_uuid(uuid::Uuid::nil());
     app.db()
-        .write(|tx| events::schedule(tx, HOUSEKEEPING, Id::<()>::from_uuid(uuid::Uuid::nil()), tx.now()))
+        .write(move |tx| {
+            events::schedule(tx, webhooks::WEBHOOK_CATCH_UP, nobody, tx.now())?;
+            events::schedule(tx, HOUSEKEEPING, nobody, tx.now())
+        })
         .await
 }
 
@@ -234,9 +249,11 @@ fn keep_house(tx: &Tx, subject: Id<()>) -> Result<()> {
         users::forget_expired(tx, most)?,
         users::forget_stale(tx, most)?,
         idempotency::forget_old(tx, most)?,
+        webhooks::forget_old(tx, most)?,
+        telling::forget_told(tx, most)?,
         tx.forget_commits(tx.now().minus(HOUSEKEEPING_EVERY), most)?,
     ];
-    let pause = if done == [true; 4] { HOUSEKEEPING_EVERY } else { GOES_ON_AFTER };
+    let pause = if done == [true; 6] { HOUSEKEEPING_EVERY } else { GOES_ON_AFTER };
     events::schedule(tx, HOUSEKEEPING, subject, tx.now().plus(pause))
 }
 
@@ -267,10 +284,15 @@ fn operations_of(service: Service) -> Vec<Operation> {
         Service::Orders => {
             [orders::operations(), disputes::operations(), fees::operations()].into_iter().flatten().collect()
         }
-        Service::Payments => [payments::operations(), payouts::operations(), reconciliation::operations()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        Service::Payments => [
+            payments::operations(),
+            payouts::operations(),
+            reconciliation::operations(),
+            webhooks::operations(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         Service::Notifications => notifications::operations(),
         Service::Reviews => reviews::operations(),
     }

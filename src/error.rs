@@ -191,7 +191,7 @@ pub mod general {
         METHOD_NOT_ALLOWED = 405 "method_not_allowed" "The path does not know this method" "The `Allow` header lists the methods that it knows.";
         REQUEST_TIMEOUT = 408 "request_timeout" "The request came too slowly" "Send the whole body within 15 seconds.";
         STALE_VERSION = 412 "stale_version" "It has changed since you read it" "Read it again and repeat the change with the new `ETag` in `If-Match`.";
-        BODY_TOO_LARGE = 413 "body_too_large" "The body is too large" "A JSON body may have 64 KiB.";
+        BODY_TOO_LARGE = 413 "body_too_large" "The body is too large" "A JSON body may have 64 KiB, a provider's event 256 KiB.";
         UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body is not JSON" "Send `Content-Type: application/json` and no `Content-Encoding`.";
         VALIDATION_FAILED = 422 "validation_failed" "Some fields are wrong" "`errors` names each with a JSON pointer and says the mend. Nothing was changed." with ["errors"];
         INVALID_IDEMPOTENCY_KEY = 400 "invalid_idempotency_key" "The Idempotency-Key is not usable" "Send one header of 1 to 255 visible ASCII characters, a UUID for instance.";

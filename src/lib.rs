@@ -13,6 +13,7 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod events;
+pub mod failpoint;
 pub mod form;
 pub mod http;
 pub mod ledger;
@@ -33,6 +34,7 @@ pub mod profiles;
 pub mod reconciliation;
 pub mod reviews;
 pub mod users;
+pub mod webhooks;
 
 // What is put together from them.
 pub mod app;

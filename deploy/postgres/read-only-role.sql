@@ -61,7 +61,7 @@ grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution
 grant select (user_id, provider, reference, status, wanted, looked_at, version, created_at, updated_at)
     on payout_accounts to guildhall_reader;
 grant select on chargebacks, debts, fee_rules, freelancer_stats, ledger_journals, ledger_lines, offsets, payout_items,
-    payout_settings, payouts, rating_tallies, reconciliations, releases, service_tags, transactions
+    payout_settings, payouts, provider_calls, rating_tallies, reconciliations, releases, service_tags, transactions
     to guildhall_reader;
 
 commit;

@@ -41,6 +41,8 @@ migrations! {
     9 "0009_money" needs 9,
     10 "0010_fees" needs 10,
     11 "0011_disputes" needs 11,
+    12 "0012_calls" needs 12,
+    13 "0013_webhooks" needs 9,
     14 "0014_payouts" needs 14,
     15 "0015_reconciliation" needs 15,
     16 "0016_chargebacks" needs 16,

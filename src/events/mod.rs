@@ -8,5 +8,5 @@ mod worker;
 
 pub use log::{Event, EventId, EventKind, Subscribers, append, append_after, newest_at, of_subject};
 pub use nodes::{BEAT, Node, NodeId, Watch, enter, leave, let_go};
-pub use timers::{cancel, lease, schedule};
+pub use timers::{cancel, lease, put_off, schedule};
 pub use worker::{Handler, Handlers, run_worker, settle};

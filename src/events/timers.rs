@@ -34,6 +34,15 @@ pub fn lease<K>(tx: &Tx, kind: &'static str, subject: Id<K>, until: Time) -> Res
     set(tx, kind, subject, until, Some(tx.wired::<Node>().id))
 }
 
+/// The same as [`schedule`], unless another process is at it: then that one decides.
+pub fn put_off<K>(tx: &Tx, kind: &'static str, subject: Id<K>, due_at: Time) -> Result<()> {
+    let elsewhere = tx.exists(
+        "select 1 from timers where kind = $1 and subject_id = $2 and leased_by is not null and leased_by <> $3",
+        params![kind, subject, tx.wired::<Node>().id],
+    )?;
+    if elsewhere { Ok(()) } else { schedule(tx, kind, subject, due_at) }
+}
+
 fn set<K>(
     tx: &Tx,
     kind: &'static str,

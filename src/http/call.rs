@@ -323,26 +323,31 @@ async fn read_body(headers: &HeaderMap, body: axum::body::Body, required: bool) 
             error::UNSUPPORTED_MEDIA_TYPE.error("send `Content-Type: application/json` and a JSON body")
         );
     }
+    collect(headers, body, MAX_BODY).await
+}
+
+/// The bytes of a body, `most` of them.
+pub(super) async fn collect(headers: &HeaderMap, body: axum::body::Body, most: usize) -> Result<Bytes> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(too_large());
+    if declared.is_some_and(|length| length > most as u64) {
+        return Err(too_large(most));
     }
-    match Limited::new(body, MAX_BODY).collect().await {
+    match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(failed) => Err(body_error(failed.as_ref())),
+        Err(failed) => Err(body_error(failed.as_ref(), most)),
     }
 }
 
-fn too_large() -> Error {
-    error::BODY_TOO_LARGE.error("a JSON body may have 64 KiB: send less")
+fn too_large(most: usize) -> Error {
+    error::BODY_TOO_LARGE.error(format!("the body may have {} KiB: send less", most / 1_024))
 }
 
-fn body_error(failed: &(dyn std::error::Error + 'static)) -> Error {
+fn body_error(failed: &(dyn std::error::Error + 'static), most: usize) -> Error {
     let mut cause = Some(failed);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
-            return too_large();
+            return too_large(most);
         }
         if error.is::<BodyTimedOut>() {
             return error::REQUEST_TIMEOUT.error("the body took longer than 15 seconds: send it faster");
@@ -385,7 +390,7 @@ fn idempotency_key(parts: &http::request::Parts, body: &[u8]) -> Result<Option<K
 
 /// The peer, or what trusted proxies say of it: the last address in `X-Forwarded-For` that is no proxy of ours. Each proxy
 /// appends what it saw, so what stands before a word that is no address was written by anybody.
-fn client_address(app: &App, parts: &http::request::Parts) -> IpAddr {
+pub(super) fn client_address(app: &App, parts: &http::request::Parts) -> IpAddr {
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let peer = parts.extensions.get::<Peer>().map_or(unknown, |peer| peer.0.ip()).to_canonical();
     let trusted = |address: IpAddr| app.config().trusts(address);

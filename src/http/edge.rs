@@ -88,6 +88,13 @@ pub fn router(app: App, operations: Vec<Operation>) -> Router {
     router.with_state(app)
 }
 
+/// One operation alone, for who asks from inside this process.
+pub fn alone(app: App, mut operation: Operation) -> Router {
+    let handler = std::mem::take(&mut operation.handler);
+    let path = operation.path;
+    Router::new().route(path, handler.route_layer(axum::Extension(Arc::new(operation)))).with_state(app)
+}
+
 /// Off unless origins are configured; never with credentials, for tokens travel in a header.
 fn cors(app: &App) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> =

@@ -21,6 +21,8 @@ pub enum RateClass {
     Refund,
     Review,
     Message,
+    /// What a payment provider tells: many at once after an outage of ours, and none of it may be lost.
+    Notice,
 }
 
 /// Who is counted.
@@ -38,6 +40,7 @@ const SWEEP_ABOVE: usize = 50_000;
 pub struct RateLimits {
     anonymous: DefaultKeyedRateLimiter<Caller>,
     signed: DefaultKeyedRateLimiter<Caller>,
+    notices: DefaultKeyedRateLimiter<Caller>,
     classes: HashMap<RateClass, (u32, Duration, DefaultKeyedRateLimiter<Caller>)>,
     off: bool,
 }
@@ -58,6 +61,7 @@ impl RateLimits {
         Self {
             anonymous: RateLimiter::keyed(Quota::per_second(count(100)).allow_burst(count(200))),
             signed: RateLimiter::keyed(Quota::per_second(count(50)).allow_burst(count(100))),
+            notices: RateLimiter::keyed(Quota::per_second(count(500)).allow_burst(count(1_000))),
             classes: classes
                 .into_iter()
                 .map(|(class, allowed, per)| (class, (allowed, per, RateLimiter::keyed(quota(allowed, per)))))
@@ -86,6 +90,9 @@ impl RateLimits {
                 ])
             }
         };
+        if class == RateClass::Notice {
+            return take(&self.notices, &caller, "500 events a second");
+        }
         match actor.id() {
             Some(_) => take(&self.signed, &caller, "50 requests a second")?,
             None => take(&self.anonymous, &caller, "100 requests a second without a token")?,

@@ -11,12 +11,14 @@ mod openapi;
 mod operation;
 mod problem;
 mod query;
+mod raw;
 pub mod server;
 
 pub use answer::Answer;
 pub use call::{Authentication, Begun, Call};
-pub use edge::{Edge, metrics_router, printed_document, router};
+pub use edge::{Edge, alone, metrics_router, printed_document, router};
 pub use limits::{RateClass, RateLimits};
 pub use openapi::document;
 pub use operation::{Access, Operation, Param, delete, get, patch, post, put};
 pub use query::Query;
+pub use raw::RawCall;

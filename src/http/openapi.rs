@@ -83,6 +83,13 @@ fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
             } }
         });
     }
+    if let Some(raw) = &operation.raw {
+        described["requestBody"] = json!({
+            "required": true,
+            "description": raw.about,
+            "content": { "application/json": { "schema": {} } }
+        });
+    }
     described
 }
 
@@ -91,6 +98,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let mut parameters: Vec<Value> = in_path
         .map(|name| {
             let (about, schema) = match name == "userId" || operation.path.starts_with("/users/") {
+                _ if name == "provider" => ("The name of the payment provider.", json!({ "type": "string" })),
                 true => (
                     "An id, or `me` for yourself.",
                     json!({ "anyOf": [{ "type": "string", "format": "uuid" }, { "const": "me" }] }),

@@ -54,6 +54,13 @@ pub struct BodySpec {
     pub check: fn(&Value) -> Result<()>,
 }
 
+/// A body that an operation takes byte for byte, whatever it is.
+pub struct RawSpec {
+    pub about: &'static str,
+    /// How many bytes it may have.
+    pub most: usize,
+}
+
 /// A success that an operation answers.
 pub struct AnswerSpec {
     pub status: u16,
@@ -78,6 +85,7 @@ pub struct Operation {
     pub rate: RateClass,
     pub query: Vec<Param>,
     pub body: Option<BodySpec>,
+    pub raw: Option<RawSpec>,
     pub answers: Vec<AnswerSpec>,
     pub problems: Vec<&'static Problem>,
     /// A single resource: `ETag`, and conditional requests.
@@ -100,6 +108,7 @@ fn operation(method: Method, path: &'static str, handler: MethodRouter<App>) -> 
         rate: RateClass::Default,
         query: Vec::new(),
         body: None,
+        raw: None,
         answers: Vec::new(),
         problems: Vec::new(),
         versioned: false,
@@ -205,6 +214,13 @@ impl Operation {
         let required = F::fields().iter().any(|field| field.required);
         let check: fn(&Value) -> Result<()> = |body| Unchecked::<F>::from(body.clone()).check().map(drop);
         self.body = Some(BodySpec { name: F::NAME, schema: F::schema, example, required, check });
+        self
+    }
+
+    /// The body, for [`super::RawCall`].
+    #[must_use]
+    pub fn raw(mut self, about: &'static str, most: usize) -> Self {
+        self.raw = Some(RawSpec { about, most });
         self
     }
 

@@ -136,6 +136,13 @@ pub const JOURNALS: &[JournalKind] = {
             when: "a refund has failed: everything goes back to where it came from",
         },
         JournalKind {
+            name: "refund_by_hand",
+            cause: "refund",
+            from: &[Refunds],
+            to: &[Losses],
+            when: "an administrator says that the buyer was given the money in another way: what the provider holds of it is the house's",
+        },
+        JournalKind {
             name: "payout",
             cause: "payout item",
             from: &[Payable],

@@ -82,6 +82,7 @@ tables! {
         id Id, order_id Id, buyer_id Id, freelancer_id Id, amount_minor Integer, currency Text, status Text,
         payment_method Text, provider Text, provider_key Text, transaction_id Text, failure Text, confirmed Boolean,
         refunded_minor Integer, charged_back_minor Integer, version Integer, created_at Time, updated_at Time,
+        late_capture Boolean,
     }
     refunds by 1 {
         id Id, payment_id Id, order_id Id, amount_minor Integer, currency Text, status Text, reason Text,
@@ -98,10 +99,30 @@ tables! {
         id Text, key Text, amount_minor Integer, currency Text, method Text, status Text, failure Text, settles_at Time,
         created_at Time,
     }
-    sandbox_refunds by 1 { id Text, key Text, charge_id Text, amount_minor Integer, created_at Time }
+    sandbox_refunds by 1 {
+        id Text, key Text, charge_id Text, amount_minor Integer, created_at Time, status Text, settles_at Time,
+    }
     sandbox_accounts by 1 { id Text, key Text, created_at Time }
     sandbox_transfers by 1 {
         id Text, key Text, account_id Text, charge_id Text, amount_minor Integer, currency Text, created_at Time,
+    }
+    sandbox_events by 1 {
+        id Id, said Text, object Text, reference Text, key Text, order_id Id, created_at Time, heard_at Time,
+    }
+    webhook_inbox by 2 {
+        provider Text, event_id Text, id Id, kind Text, said Text, reference Text, key Text, account Text, order_id Id,
+        live Boolean, happened_at Time, received_at Time, state Text, tries Integer, note Text, done_at Time,
+    }
+    sandbox_chargebacks by 1 {
+        id Text, charge_id Text, amount_minor Integer, currency Text, status Text, opened_at Time,
+    }
+    sandbox_knobs by 1 {
+        one Integer, seed Integer, delay_ms Integer, drop_before Integer, drop_after Integer, error_after Integer,
+        duplicate Integer, reorder Integer, late Integer, never Integer, forge Integer,
+    }
+    provider_calls by 1 {
+        key Text, kind Text, subject_id Id, order_id Id, params_hash Bytes, begun_at Time, first_sent_at Time,
+        last_sent_at Time, tries Integer, same_failures Integer, absent_since Time, last_answer Text, state Text,
     }
     releases by 1 {
         id Id, order_id Id, freelancer_id Id, currency Text, net_minor Integer, fee_minor Integer,

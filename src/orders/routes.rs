@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::{self, Result, TOO_MANY_REQUESTS};
+use crate::failpoint;
 use crate::form::Nothing;
 use crate::http::{Access, Answer, Call, Operation, Param, delete, get, patch, post, put};
 use crate::id::Id;
@@ -117,11 +118,14 @@ async fn show(call: Call) -> Result<Answer> {
 }
 
 async fn change(call: Call<ChangeOrder>) -> Result<Answer> {
-    call.write(|tx, call| {
-        let order = commands::change(tx, &call.actor, call.id("id"), &call.body, &call.expected())?;
-        answer(tx, &call.actor, &order, Answer::ok)
-    })
-    .await
+    let changed = call
+        .write(|tx, call| {
+            let order = commands::change(tx, &call.actor, call.id("id"), &call.body, &call.expected())?;
+            answer(tx, &call.actor, &order, Answer::ok)
+        })
+        .await;
+    failpoint::reach("release:committed");
+    changed
 }
 
 async fn cancel(call: Call<Nothing>) -> Result<Answer> {

@@ -2,27 +2,32 @@
 //! that an order is charged once, that no provider is asked inside a transaction, and that an outcome nobody knows is asked
 //! for, never guessed.
 
+pub mod calls;
 pub mod cases;
 mod commands;
 mod model;
 mod queries;
 mod reactions;
+mod rehearsal;
 pub mod releases;
 mod routes;
 
 use crate::problems;
 
 pub use commands::{
-    Attempt, Paying, apply, apply_refund, attempt, begin, chargeback_told, held, list_payout,
-    ready_to_pay_out, refund_order, refund_to_send, release_order, request_refund, set_off,
+    Attempt, Paying, apply, asked_refund, attempt, attempt_known_as, begin, chargeback_told, held,
+    list_payout, ready_to_pay_out, refund_answered, refund_order, refund_to_send, release_order,
+    request_refund, set_off, stands_as,
 };
 pub use model::{MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{captured, find, given_back, is_giving_back, money_due};
-pub use reactions::{ask, follow_order, send_refund};
+pub use queries::{captured, find, given_back, is_giving_back, money_due, refund_known_as};
+pub use reactions::{ask, follow_order, send_refund, void};
 pub use routes::operations;
 
 /// The timer that asks for an outcome.
 pub const PAYMENT_ASK: &str = "payment_ask";
+/// The timer that has a charge given up at the provider whose payment has failed here.
+pub const PAYMENT_VOID: &str = "payment_void";
 /// The timer that sends a refund.
 pub const REFUND_SEND: &str = "refund_send";
 
@@ -36,5 +41,7 @@ problems! {
     REFUND_EXCEEDS_CAPTURED = 409 "refund_exceeds_captured" "That much is not left to give back" "Refunds together never exceed what was captured; `refundable_amount` is what is left. Ask for no more." with ["refundable_amount"];
     ALREADY_RELEASED = 409 "already_released" "The money was released" "The order is completed and its money was released. Send `after_release: true` to give it back all the same: the freelancer's part comes out of what the order earned and is not paid out yet, the rest becomes a debt set off against the next releases, and the house gives its fees back pro rata.";
     ORDER_DISPUTED = 409 "order_disputed" "The order is disputed" "Its money is frozen until an administrator settles the dispute with PUT /orders/{id}.";
+    CASE_CLOSED = 409 "case_closed" "The case is closed" "It was resolved before; `resolution` is how. GET /admin/cases/{id} tells by whom and why." with ["resolution"];
+    RESOLUTION_NOT_OFFERED = 409 "resolution_not_offered" "The case cannot be resolved so" "What can be done depends on what the case is about and how that stands; `offered` is what can be chosen now." with ["offered"];
     PAYMENT_NOT_REFUNDABLE = 409 "payment_not_refundable" "The payment has nothing to give back" "Only a payment with status success can be given back; `current` is where it stands." with ["current"];
 }

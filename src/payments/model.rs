@@ -49,6 +49,10 @@ pub struct Payment {
     pub refunded: Money,
     /// What the buyer's bank took back for good.
     pub charged_back: Money,
+    /// It failed, and its charge succeeded all the same: the money was booked and goes back.
+    pub late_capture: bool,
+    /// A case about it, or about a refund of it, is open.
+    pub needs_review: bool,
     pub version: i64,
     pub created_at: Time,
 }
@@ -74,6 +78,9 @@ pub struct SeenPayment {
     pub transaction_id: Option<String>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// Whether a person looks at it, because its fate is not the program's to decide. Not for the freelancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs_review: Option<bool>,
     pub created_at: Time,
 }
 
@@ -137,6 +144,7 @@ impl Payment {
             provider: self.provider.clone(),
             transaction_id: self.transaction_id.clone(),
             failure: self.failure.clone(),
+            needs_review: (!actor.is(self.freelancer_id)).then_some(self.needs_review),
             created_at: self.created_at,
         }
     }
@@ -365,7 +373,8 @@ form! {
         /// The order to pay.
         order_id: IdRef<Order>,
         /// A payment method of the provider. The sandbox takes `pm_card_visa`, `pm_card_visa_chargeDeclined`,
-        /// `pm_card_visa_chargeDeclinedInsufficientFunds`, `pm_card_authenticationRequired` and `pm_sandbox_pending`.
+        /// `pm_card_visa_chargeDeclinedInsufficientFunds`, `pm_card_authenticationRequired` and `pm_sandbox_pending`; for
+        /// rehearsals also those that PUT /admin/sandbox describes.
         payment_method: Text<MethodName>,
         /// The order's `total`, to be sure.
         amount: Option<Amount>,

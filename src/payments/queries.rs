@@ -18,7 +18,10 @@ use super::model::{
 
 const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method, provider, \
      provider_key, transaction_id, failure, confirmed, refunded_minor, charged_back_minor, version, \
-     created_at";
+     created_at, late_capture, \
+     exists (select 1 from cases c where c.resolved_at is null and c.subject_id = payments.id) \
+     or exists (select 1 from refunds r join cases c on c.subject_id = r.id \
+                where r.payment_id = payments.id and c.resolved_at is null)";
 
 fn payment(row: &Row) -> Result<Payment> {
     let (id, order_id, buyer_id, freelancer_id) = (row.next()?, row.next()?, row.next()?, row.next()?);
@@ -40,6 +43,8 @@ fn payment(row: &Row) -> Result<Payment> {
         charged_back: amount.with_minor(row.next()?),
         version: row.next()?,
         created_at: row.next()?,
+        late_capture: row.next()?,
+        needs_review: row.next()?,
     })
 }
 
@@ -70,6 +75,26 @@ pub fn live(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
 pub fn captured(tx: &Tx, order: OrderId) -> Result<Option<Payment>> {
     let sql = format!("select {COLUMNS} from payments where order_id = $1 and status = 'success'");
     tx.first(&sql, params![order], payment)
+}
+
+/// The payment that a provider means: by our key, or else by the provider's id of the charge.
+pub fn known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<Option<Payment>> {
+    let by_key = format!("select {COLUMNS} from payments where provider_key = $1");
+    let by_reference = format!("select {COLUMNS} from payments where transaction_id = $1");
+    match key.map(|key| tx.first(&by_key, params![key], payment)).transpose()?.flatten() {
+        Some(payment) => Ok(Some(payment)),
+        None => tx.first(&by_reference, params![reference], payment),
+    }
+}
+
+/// The refund that a provider means: by our key, or else by the provider's id of it.
+pub fn refund_known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<Option<RefundId>> {
+    let id = |row: &Row| row.next();
+    let by_key = "select id from refunds where provider_key = $1";
+    match key.map(|key| tx.first(by_key, params![key], id)).transpose()?.flatten() {
+        Some(refund) => Ok(Some(refund)),
+        None => tx.first("select id from refunds where transaction_id = $1", params![reference], id),
+    }
 }
 
 /// What was given back of what was paid for an order, is on its way back, or was taken back by the buyer's bank, in minor

@@ -11,31 +11,88 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::id::Id;
 
-use super::commands;
-use crate::providers::patiently;
+use super::calls::{self, Found};
+use super::commands::{self, Attempt};
+use crate::failpoint;
+use crate::providers::{Answering, Outcome, Provider, Unanswered, patiently};
 
 type Reacting = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// Asks how an attempt ended; an error means that nobody knows yet, and that it is asked for again.
+/// Finds out how an attempt ended: by looking, and by asking again only where the provider has none.
 pub fn ask(app: App, payment: Id<()>) -> Reacting {
     Box::pin(async move {
         let Some(attempt) = app.db().read(move |tx| commands::attempt(tx, payment.cast())).await? else {
             return Ok(());
         };
-        let outcome = patiently(attempt.ask(app.provider())).await?;
-        app.db().write(move |tx| commands::apply(tx, &Actor::System, &attempt, &outcome)).await
+        let (provider, asked) = (app.provider(), attempt.asked());
+        match calls::resolve(&app, &asked, || look_for(&attempt, provider), || attempt.ask(provider)).await? {
+            Found::Answer(outcome) => {
+                failpoint::reach("charge:sent");
+                app.db().write(move |tx| commands::apply(tx, &Actor::System, &attempt, &outcome)).await
+            }
+            Found::Absent => app.db().write(move |tx| commands::not_executed(tx, &attempt)).await,
+            Found::Nothing => Ok(()),
+        }
     })
 }
 
-/// Sends a refund; an error means that it is sent again, with the same key.
+/// How a charge stands; `None` also where it was not confirmed and that is what was asked for.
+fn look_for<'a>(attempt: &'a Attempt, provider: &'a dyn Provider) -> Answering<'a, Option<Outcome>> {
+    Box::pin(async move {
+        let found = attempt.look(provider).await?;
+        Ok(found.filter(|outcome| attempt.is_answered_by(outcome)))
+    })
+}
+
+/// Has the provider give up a charge whose payment has failed here; an error means that it is told so again. One that
+/// has succeeded all the same is booked.
+pub fn void(app: App, payment: Id<()>) -> Reacting {
+    Box::pin(async move {
+        let Some(attempt) = app.db().read(move |tx| commands::abandoned(tx, payment.cast())).await? else {
+            return Ok(());
+        };
+        let voided = match patiently(attempt.void(app.provider())).await {
+            Ok(voided) => voided,
+            Err(Unanswered::Unknown(_)) if can_never_come(&app, &attempt).await? => return Ok(()),
+            Err(unanswered) => return Err(unanswered.into()),
+        };
+        match voided {
+            Outcome::Declined { .. } => Ok(()),
+            outcome @ Outcome::Succeeded { .. } => {
+                app.db().write(move |tx| commands::apply(tx, &Actor::System, &attempt, &outcome)).await
+            }
+            other => Err(Error::broken(format!("the provider did not give the charge up: {other:?}"))),
+        }
+    })
+}
+
+/// Whether the provider has no such charge, and would not do any more what it was sent so long ago.
+async fn can_never_come(app: &App, attempt: &Attempt) -> Result<bool> {
+    let spent_at = attempt.payment.created_at.plus(calls::KEY_LIVES);
+    Ok(spent_at < app.db().clock().now() && patiently(attempt.look(app.provider())).await?.is_none())
+}
+
+/// Sends a refund, or finds out what became of it; an error means that it is tried again, with the same key.
 pub fn send_refund(app: App, refund: Id<()>) -> Reacting {
     Box::pin(async move {
         let Some(request) = app.db().read(move |tx| commands::refund_to_send(tx, refund.cast())).await?
         else {
             return Ok(());
         };
-        let outcome = patiently(app.provider().refund(&request)).await?;
-        let decided = app.db().write(move |tx| commands::apply_refund(tx, refund.cast(), &outcome)).await?;
+        failpoint::reach("refund:reserved");
+        let (provider, asked) = (app.provider(), commands::asked_refund(&request));
+        let look = || provider.look_for_refund(&request);
+        let outcome = match calls::resolve(&app, &asked, look, || provider.refund(&request)).await? {
+            Found::Answer(outcome) => outcome,
+            Found::Absent => {
+                return app.db().write(move |tx| commands::refund_not_executed(tx, &asked)).await;
+            }
+            Found::Nothing => return Ok(()),
+        };
+        failpoint::reach("refund:sent");
+        let book = move |tx: &Tx| commands::refund_answered(tx, &asked, refund.cast(), &outcome);
+        let decided = app.db().write(book).await?;
+        failpoint::reach("refund:applied");
         if decided { Ok(()) } else { Err(Error::broken("the provider refuses a refund that is owed")) }
     })
 }

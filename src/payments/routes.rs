@@ -20,8 +20,9 @@ use super::model::{
 use super::{
     ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, Attempt, NOT_CONFIRMABLE, ORDER_DISPUTED,
     ORDER_NOT_PAYABLE, PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE,
-    REFUND_EXCEEDS_CAPTURED, commands, queries,
+    REFUND_EXCEEDS_CAPTURED, cases, commands, queries, rehearsal,
 };
+use crate::failpoint;
 use crate::providers::patiently;
 
 const EXAMPLE_ID: &str = "01990000-0000-7000-8000-000000000001";
@@ -67,7 +68,8 @@ pub fn operations() -> Vec<Operation> {
             .answers::<SeenRefund>(201, "The refund; the money is reserved and on its way.")
             .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &ORDER_DISPUTED, &orders::CHARGEBACK_OPEN, &PAYMENT_NOT_REFUNDABLE]),
     ];
-    operations.into_iter().map(|operation| operation.tagged("Payments")).collect()
+    let operations = operations.into_iter().chain(cases::routes::operations()).chain(rehearsal::operations());
+    operations.map(|operation| operation.tagged("Payments")).collect()
 }
 
 fn filters() -> Vec<Param> {
@@ -118,7 +120,7 @@ async fn refund(call: Call<RequestRefund>) -> Result<Answer> {
 async fn show(call: Call) -> Result<Answer> {
     call.read(|tx, call| {
         let payment = queries::seen(tx, &call.actor, call.id("id"))?;
-        Ok(Answer::ok(&payment.seen_by(&call.actor))?.etag(payment.version, &()))
+        Ok(Answer::ok(&payment.seen_by(&call.actor))?.etag(payment.version, &payment.needs_review))
     })
     .await
 }
@@ -162,10 +164,14 @@ async fn go_on<F: Form>(
     match begun {
         Begun::Replayed(answer) => Ok(answer),
         Begun::Resumed(id) => call.finish(move |tx, call| resumed(tx, call, id, succeeded)).await,
-        Begun::Started(attempt) => match tokio::spawn(carry_out(call, attempt, succeeded)).await {
-            Ok(answer) => answer,
-            Err(failed) => Err(Error::Internal(Box::new(failed))),
-        },
+        Begun::Started(attempt) => {
+            failpoint::reach("charge:begun");
+            let begun = attempt.payment.seen_by(&call.actor);
+            tokio::spawn(carry_out(call, attempt, succeeded)).await.unwrap_or_else(|failed| {
+                tracing::error!(payment = %begun.id, %failed, "a payment was cut off; its outcome is asked for");
+                accepted(&begun)
+            })
+        }
     }
 }
 
@@ -178,6 +184,7 @@ fn attempted(tx: &Tx, id: PaymentId) -> Result<(PaymentId, Attempt)> {
 async fn carry_out<F: Form>(call: Call<F>, attempt: Attempt, succeeded: Succeeded) -> Result<Answer> {
     let id = attempt.payment.id;
     let outcome = patiently(attempt.ask(call.app.provider())).await;
+    failpoint::reach("charge:sent");
     if let Err(unknown) = &outcome {
         tracing::warn!(payment = %id, %unknown, "a payment stays pending");
     }
@@ -188,13 +195,14 @@ async fn carry_out<F: Form>(call: Call<F>, attempt: Attempt, succeeded: Succeede
     let finished = call.finish(move |tx, call| {
         match &outcome {
             Ok(outcome) => commands::apply(tx, &call.actor, &asked, outcome)?,
-            Err(_) => commands::no_answer(tx, id)?,
+            Err(why) => commands::no_answer(tx, &asked, why)?,
         }
         answer(tx, call, id, succeeded)
     });
     let finished = tokio::time::timeout(patience, finished)
         .await
         .unwrap_or_else(|late| Err(Error::Internal(late.into())));
+    failpoint::reach("charge:applied");
     // The provider was asked, so whatever fails now is no reason to say that nothing was done: the timer asks again.
     let answer = finished.or_else(|error| {
         tracing::error!(payment = %id, %error, "the outcome of a payment could not be booked; it is asked for again");
@@ -212,7 +220,7 @@ fn answer<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded)
     let payment = queries::payment_of(tx, id)?;
     let seen = payment.seen_by(&call.actor);
     match payment.status {
-        Status::Success => Ok(succeeded(&seen)?.etag(payment.version, &())),
+        Status::Success => Ok(succeeded(&seen)?.etag(payment.version, &payment.needs_review)),
         Status::Failed => Answer::refusal(&commands::declined(seen)),
         Status::Pending | Status::RequiresAction => accepted(&seen),
     }

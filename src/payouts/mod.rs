@@ -13,7 +13,7 @@ use crate::problems;
 
 pub use commands::{account_told, apply_account, apply_transfer, forget, returned, transfer_to_send};
 pub use model::{ItemId, MANUAL, Payout, PayoutId, Way};
-pub use queries::{money_due, needed_to_sell, transfer_named};
+pub use queries::{money_due, needed_to_sell, transfer_known_as};
 pub use reactions::{look_at_account, send, start_by_schedule};
 pub use routes::operations;
 

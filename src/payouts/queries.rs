@@ -185,9 +185,20 @@ pub fn item_named(tx: &Tx, reference: &str) -> Result<Option<Item>> {
     tx.first(&sql, params![reference], item_row)
 }
 
-/// The part whose transfer a provider knows by this id, and what it was asked for, to look how it stands: decided or not.
-pub fn transfer_named(tx: &Tx, reference: &str) -> Result<Option<(ItemId, TransferRequest)>> {
-    let Some(item) = item_named(tx, reference)? else { return Ok(None) };
+/// The part whose transfer a provider means, by our key or else by its own id, and what it was asked for, to look how it
+/// stands: decided or not.
+pub fn transfer_known_as(
+    tx: &Tx,
+    key: Option<&str>,
+    reference: &str,
+) -> Result<Option<(ItemId, TransferRequest)>> {
+    let by_key = format!(
+        "{ITEM} join payouts p on p.id = i.payout_id where i.provider_key = $1 and p.provider <> 'manual'"
+    );
+    let keyed = key.map(|key| tx.first(&by_key, params![key], item_row)).transpose()?.flatten();
+    let Some(item) = keyed.map_or_else(|| item_named(tx, reference), |item| Ok(Some(item)))? else {
+        return Ok(None);
+    };
     Ok(Some((item.id, request_of(tx, &item)?)))
 }
 

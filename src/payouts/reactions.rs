@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::id::Id;
 use crate::providers::{TransferOutcome, TransferRequest, Unanswered, patiently};
 
@@ -28,6 +29,7 @@ pub fn send(app: App, payout: Id<()>) -> Reacting {
         if requests.is_empty() {
             return Ok(());
         }
+        failpoint::reach("payout:claimed");
         let mut transfers = JoinSet::new();
         for (item, request) in requests {
             transfers.spawn(transfer(app.clone(), item, request));
@@ -59,11 +61,13 @@ enum Asking {
 async fn transfer(app: App, item: ItemId, request: TransferRequest) -> Result<Option<Duration>, Asking> {
     match patiently(app.provider().transfer(&request)).await {
         Ok(outcome) => {
+            failpoint::reach("payout:sent");
             let again = match &outcome {
                 TransferOutcome::Pending { ask_after, .. } => Some(*ask_after),
                 TransferOutcome::Paid { .. } | TransferOutcome::Returned { .. } => None,
             };
             let booked = app.db().write(move |tx| commands::apply_transfer(tx, item, &outcome)).await;
+            failpoint::reach("payout:applied");
             booked.map(|()| again).map_err(Asking::Failed)
         }
         Err(Unanswered::NotNow { retry_after, .. }) => Err(Asking::NotNow(retry_after.unwrap_or(ALONE_FOR))),

@@ -2,10 +2,12 @@
 //! no service; moves money only when it is told to, with a key.
 
 mod absent;
+pub mod knobs;
 mod notice;
 pub mod sandbox;
 pub mod signature;
 pub mod stripe;
+pub mod telling;
 
 use std::fmt;
 use std::future::Future;
@@ -98,7 +100,7 @@ pub trait Provider: Send + Sync {
     ) -> Answering<'a, Result<Notice, Forged>>;
 
     /// What it has told, or would have told, since `from`, oldest first: for what did not arrive. Nothing where it does not
-    /// keep it.
+    /// keep it. It may be a page: whoever wants all asks again from the newest on, until nothing newer comes.
     fn notices<'a>(&'a self, _from: Time) -> Answering<'a, Vec<Notice>> {
         Box::pin(async { Ok(Vec::new()) })
     }
@@ -289,6 +291,8 @@ pub struct Notice {
     pub reference: String,
     /// Our key of it, where the provider tells it.
     pub key: Option<String>,
+    /// The order that it names, where the provider tells one.
+    pub order_id: Option<Id<()>>,
     /// The freelancer's account that it happened in; `None` for our own.
     pub account: Option<String>,
     /// Whether it is about real money.
@@ -374,7 +378,7 @@ impl From<Unanswered> for Error {
 }
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The answer, or that it did not come in time.
 pub async fn patiently<T>(answering: Answering<'_, T>) -> Result<T, Unanswered> {
@@ -394,4 +398,19 @@ pub fn summed(amounts: impl IntoIterator<Item = Money>) -> Vec<Money> {
     sums.retain(|sum| sum.minor() != 0);
     sums.sort_by_key(|sum| sum.currency().code());
     sums
+}
+
+impl NoticeKind {
+    /// By the word that Stripe and the sandbox have for the object.
+    fn of_object(word: &str) -> Self {
+        match word {
+            "payment_intent" | "charge" => Self::Charge,
+            "refund" => Self::Refund,
+            "transfer" => Self::Transfer,
+            "account" => Self::Account,
+            "dispute" => Self::Chargeback,
+            "payout" => Self::Payout,
+            _ => Self::Other,
+        }
+    }
 }

@@ -4,6 +4,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::id::Id;
 use crate::time::Time;
 
 use super::signature::{TOLERANCE, verify};
@@ -44,22 +45,15 @@ pub(super) fn parse(raw: &[u8]) -> Result<Notice, Forged> {
     let event: Event = serde_json::from_slice(raw).map_err(|error| Forged::Malformed(error.to_string()))?;
     let object = &event.data.object;
     let text = |name: &str| object.get(name).and_then(Value::as_str);
-    let kind = match text("object").unwrap_or_default() {
-        "payment_intent" | "charge" => NoticeKind::Charge,
-        "refund" => NoticeKind::Refund,
-        "transfer" => NoticeKind::Transfer,
-        "account" => NoticeKind::Account,
-        "dispute" => NoticeKind::Chargeback,
-        "payout" => NoticeKind::Payout,
-        _ => NoticeKind::Other,
-    };
+    let kind = NoticeKind::of_object(text("object").unwrap_or_default());
     // A charge of Stripe's belongs to an intent, and that is what we know it by.
     let intent = text("payment_intent").filter(|_| text("object") == Some("charge"));
-    let key = object.get("metadata").and_then(|metadata| metadata.get("key")).and_then(Value::as_str);
+    let named = |name: &str| object.get("metadata").and_then(|metadata| metadata.get(name)?.as_str());
     Ok(Notice {
         kind,
         reference: intent.or_else(|| text("id")).unwrap_or_default().to_owned(),
-        key: key.map(str::to_owned),
+        key: named("key").map(str::to_owned),
+        order_id: named("order_id").map(Id::from_wire),
         id: event.id,
         said: event.kind,
         account: event.account,

@@ -281,7 +281,7 @@ const WHEREABOUTS: &str = "
     select o.id, o.status, o.fee_minor, o.amount_minor, o.fee_rate_bp, o.fee_fixed_minor, o.fee_basis,
         o.service_fee_rate_bp, o.service_fee_minor,
         (select cast(coalesce(sum(p.amount_minor), 0) as bigint) from payments p
-         where p.order_id = o.id and p.status = 'success'),
+         where p.order_id = o.id and (p.status = 'success' or p.late_capture = true)),
         (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id
          where p.order_id = o.id and r.status = 'success'),
         (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id
@@ -319,6 +319,8 @@ pub(super) fn paid_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         };
         Ok((!expected).then(|| format!("order {order} is {status} and has {payments} successful payments")))
     })?;
+    taken_means_paid(tx, found)?;
+    asked_for(tx, found)?;
     let others =
         "select p.id, o.id, p.amount_minor, p.currency, o.amount_minor + o.service_fee_minor, o.currency
          from payments p join orders o on o.id = p.order_id
@@ -334,5 +336,46 @@ pub(super) fn paid_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     found.search(tx, strangers, params![], |row| {
         let (payment, order): (Id<()>, Id<()>) = (row.next()?, row.next()?);
         Ok(Some(format!("payment {payment} is not between the two people of its order {order}")))
+    })
+}
+
+/// Money of a payment is in the ledger when it succeeded, or failed and was captured all the same, and then all of it is on
+/// its way back.
+fn taken_means_paid(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let taken = "select p.id, p.status, p.late_capture, p.refunded_minor = p.amount_minor, j.id is not null
+         from payments p left join ledger_journals j on j.cause_id = p.id and j.kind = 'charge'";
+    found.search(tx, taken, params![], |row| {
+        let (payment, status): (Id<()>, String) = (row.next()?, row.next()?);
+        let (late, all_back, booked): (bool, bool, bool) = (row.next()?, row.next()?, row.next()?);
+        let paid = status == "success" || late;
+        Ok(if booked != paid {
+            Some(format!(
+                "payment {payment} is {status}, and its charge is {}booked",
+                if booked { "" } else { "not " }
+            ))
+        } else if late && status != "failed" {
+            Some(format!(
+                "payment {payment} is {status}, and is said to have been captured after it had failed"
+            ))
+        } else if late && !all_back {
+            Some(format!("payment {payment} failed, was captured, and does not go back"))
+        } else {
+            None
+        })
+    })
+}
+
+/// Whatever is open is asked for: by a timer, or by a person who has a case of it.
+fn asked_for(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let open = "select s.what, s.id from (
+             select 'payment' as what, id, 'payment_ask' as timer from payments where status = 'pending'
+             union all
+             select 'refund', id, 'refund_send' from refunds where status = 'pending'
+         ) as s
+         where not exists (select 1 from timers t where t.kind = s.timer and t.subject_id = s.id)
+           and not exists (select 1 from cases c where c.subject_id = s.id and c.resolved_at is null)";
+    found.search(tx, open, params![], |row| {
+        let (what, id): (String, Id<()>) = (row.next()?, row.next()?);
+        Ok(Some(format!("{what} {id} is open, and nobody asks how it ends")))
     })
 }

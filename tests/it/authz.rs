@@ -124,7 +124,17 @@ pub fn table() -> Vec<Row> {
         row("GET", "/payments/transactions", Paid, "/payments/transactions", none(), [401, 200, 200, 200, 200]),
         row("POST", "/payments/{id}/confirm", Unconfirmed, "/payments/{payment}/confirm", none(), [401, 200, 403, 403, 404]),
         row("POST", "/payments/{id}/refunds", Paid, "/payments/{payment}/refunds", json!({ "reason": "Agreed." }), [401, 403, 201, 201, 404]),
+        row("GET", "/admin/cases", Offered, "/admin/cases", none(), [401, 403, 403, 200, 403]),
+        row("GET", "/admin/cases/{id}", Offered, "/admin/cases/{buyer}", none(), [401, 403, 403, 404, 403]),
+        row("POST", "/admin/cases/{id}/resolve", Offered, "/admin/cases/{buyer}/resolve", json!({ "resolution": "accept", "reason": "Seen." }), [401, 403, 403, 404, 403]),
+        row("GET", "/admin/sandbox", Offered, "/admin/sandbox", none(), [401, 403, 403, 200, 403]),
+        row("PUT", "/admin/sandbox", Offered, "/admin/sandbox", json!({ "seed": 1 }), [401, 403, 403, 200, 403]),
+        row("PATCH", "/admin/sandbox", Offered, "/admin/sandbox", json!({ "seed": 1 }), [401, 403, 403, 200, 403]),
+        row("POST", "/admin/sandbox/payments/{id}/settle", Paid, "/admin/sandbox/payments/{payment}/settle", json!({ "outcome": "declined" }), [401, 403, 403, 200, 403]),
 
+        // Whoever he is: only the provider's signature opens this door.
+        row("POST", "/webhooks/{provider}", Offered, "/webhooks/sandbox", json!({ "id": "evt_1", "type": "charge.succeeded" }), [400, 400, 400, 400, 400]),
+        row("POST", "/webhooks/{provider}", Offered, "/webhooks/another", none(), [404, 404, 404, 404, 404]),
         row("POST", "/payouts/account", Offered, "/payouts/account", json!({}), [401, 403, 201, 403, 201]),
         row("GET", "/payouts/account", Offered, "/payouts/account", none(), [401, 403, 200, 403, 200]),
         row("PUT", "/payouts/account", Offered, "/payouts/account", json!({ "details": "The usual." }), [401, 403, 409, 403, 409]),
@@ -344,6 +354,11 @@ async fn fees() {
 }
 
 #[tokio::test]
+async fn administration() {
+    check("/admin").await;
+}
+
+#[tokio::test]
 async fn payments() {
     check("/payments").await;
 }
@@ -353,6 +368,11 @@ async fn payouts() {
     check("/payouts").await;
     check("/admin/payouts").await;
     check("/admin/reconciliation").await;
+}
+
+#[tokio::test]
+async fn webhooks() {
+    check("/webhooks").await;
 }
 
 #[tokio::test]

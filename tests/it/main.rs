@@ -32,3 +32,4 @@ mod search;
 mod tidy;
 mod users;
 mod verify;
+mod webhooks;

@@ -11,6 +11,9 @@ use guildhall::id::Id;
 use guildhall::moving::{self, Checked, Contents, Kind, Progress, STAYS, TABLES};
 use guildhall::params;
 use guildhall::payments::cases;
+use guildhall::providers::knobs::{self, Knobs};
+use guildhall::providers::{Notice, NoticeKind};
+use guildhall::webhooks;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -72,6 +75,23 @@ async fn has_money_stories(app: &TestApp) {
             params![tx.new_id::<()>(), guildhall::time::Time::from_micros(0), tx.now()],
         )?;
         cases::open(tx, cases::Kind::Strange, order, None, &json!({ "said": "\u{1F426}" }))?;
+        let notice = Notice {
+            id: "evt_1".to_owned(),
+            kind: NoticeKind::Other,
+            said: "quantum.entangled".to_owned(),
+            reference: "q_1".to_owned(),
+            key: Some("payment-1".to_owned()),
+            order_id: Some(order),
+            account: Some("acct_1".to_owned()),
+            live: false,
+            at: tx.now(),
+        };
+        webhooks::receive(tx, "sandbox", false, &notice)?;
+        tx.execute(
+            "insert into sandbox_events (id, said, object, reference, key, order_id, created_at, heard_at)
+             values ($1, 'charge.succeeded', 'charge', 'ch_1', 'payment-1', $2, $3, $3)",
+            params![tx.new_id::<()>(), order, tx.now()],
+        )?;
         tx.execute(
             "insert into sandbox_accounts (id, key, created_at) values ('acct_1', 'account-1', $1)",
             params![tx.now()],
@@ -80,7 +100,13 @@ async fn has_money_stories(app: &TestApp) {
             "insert into sandbox_transfers (id, key, account_id, charge_id, amount_minor, currency, created_at)
              select 'tr_1', 'transfer-1', 'acct_1', min(id), 0, 'USD', $1 from sandbox_charges",
             params![tx.now()],
-        )
+        )?;
+        tx.execute(
+            "insert into sandbox_chargebacks (id, charge_id, amount_minor, currency, status, opened_at)
+             select 'dp_1', min(id), 0, 'USD', 'open', $1 from sandbox_charges",
+            params![tx.now()],
+        )?;
+        knobs::turn(tx, &Knobs { seed: 7, ..Knobs::default() })
     })
     .await;
 }

@@ -10,7 +10,6 @@ use guildhall::events::{self, Watch};
 use guildhall::params;
 use guildhall::test_clock;
 use guildhall::time::Time;
-use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -19,6 +18,8 @@ use crate::support::{Person, TestApp, Troubles};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// As many beats as it takes to give a silent node up.
+/// After it, nothing that was sent is still on its way.
+const ARRIVED: Duration = Duration::from_secs(21);
 const PATIENCE: usize = 13;
 
 /// Like `troubles.parts()`, at the time of `app`.
@@ -78,6 +79,8 @@ async fn what_a_dead_node_was_asking_is_asked_at_once_by_another() {
     second.outlive_the_others().await;
     assert_eq!(second.nodes().await, [second.app.node().id]);
     second.settle().await;
+    assert_eq!(second.charges().await, 0, "what the first sent may still be on its way");
+    second.advance(ARRIVED).await;
     assert_eq!(second.order(&buyer, &order).await["status"], "active");
     second.audit().await;
 }
@@ -94,6 +97,7 @@ async fn a_request_that_outlives_the_death_of_its_node_charges_once() {
         gate.entered().await;
         second.outlive_the_others().await;
         second.settle().await;
+        second.advance(ARRIVED).await;
         assert_eq!(second.order(&buyer, &order).await["status"], "active");
         gate.open();
     };
@@ -182,6 +186,8 @@ async fn a_silent_node_is_buried_by_one_of_several() {
     }
     assert_eq!(second.nodes().await.len(), 2, "those that beat live");
     tokio::join!(second.settle(), third.settle());
+    app.app.db().clock().advance(ARRIVED);
+    tokio::join!(second.settle(), third.settle());
     assert_eq!(app.charges().await, 1);
     app.audit().await;
 }
@@ -194,7 +200,7 @@ async fn what_a_node_holds_when_it_leaves_is_anybodys() {
     only_begin(&app, &buyer, &order, "pm_card_visa").await;
     events::leave(&app.app).await.unwrap();
     assert_eq!((app.nodes().await, app.holders().await), (vec![], vec![None]));
-    app.second().settle().await;
+    app.second().advance(ARRIVED).await;
     assert_eq!(app.order(&buyer, &order).await["status"], "active");
     app.audit().await;
 }
@@ -264,8 +270,7 @@ async fn a_second_worker_meets_the_deadlines_that_the_first_is_too_busy_for() {
 #[tokio::test]
 async fn payments_and_their_timers_are_done_where_they_are_served() {
     let app = TestApp::new().await;
-    let quick =
-        || Parts { password_cost: Cost::CHEAP, clock: Arc::clone(app.app.db().clock()), ..Parts::default() };
+    let quick = || Parts { clock: Arc::clone(app.app.db().clock()), ..TestApp::parts() };
     let rest = app.beside(quick(), |config| config.services.retain(|service| *service != Service::Payments));
     let payments = app.beside(quick(), |config| config.services = vec![Service::Payments]);
     let (buyer, seller) = (rest.buyer().await, rest.seller().await);
@@ -291,7 +296,7 @@ async fn payments_and_their_timers_are_done_where_they_are_served() {
 #[tokio::test]
 async fn housekeeping_is_done_by_any_node_and_scheduled_once() {
     let app = TestApp::new().await;
-    let second = app.beside(Parts::default(), |config| config.services = vec![Service::Reviews]);
+    let second = app.beside(TestApp::parts(), |config| config.services = vec![Service::Reviews]);
     tokio::join!(app.keep_house(), second.keep_house());
     assert_eq!(app.count("select count(*) from timers where kind = 'housekeeping'").await, 1);
 }
@@ -325,7 +330,7 @@ async fn a_session_that_ends_on_one_node_is_dead_on_the_others() {
 #[tokio::test]
 async fn the_test_clock_is_followed_by_every_node() {
     let app = TestApp::new().await;
-    let second = app.beside(Parts { password_cost: Cost::CHEAP, ..Parts::default() }, |_| {});
+    let second = app.beside(TestApp::parts(), |_| {});
     let admin = app.admin().await;
     second.post("/test/clock", &admin, json!({ "advance_s": 86_400 })).await.expect(200);
     test_clock::catch_up(&app.app).await.unwrap();

@@ -1,8 +1,12 @@
 //! Money: charged once, held, released or given back, whatever happens in between.
 
 mod books;
+mod cases;
 mod crowd;
+mod evidence;
+mod forgetful;
 mod races;
+mod rehearsal;
 pub mod unknown;
 
 use serde_json::{Value, json};
@@ -10,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::{Person, TestApp};
 
 /// A buyer, a seller, and a pending order between them.
-async fn ordered(app: &TestApp) -> (Person, Person, Value) {
+pub async fn ordered(app: &TestApp) -> (Person, Person, Value) {
     let (buyer, seller) = (app.buyer().await, app.seller().await);
     let order = app.pending_order(&buyer, &seller).await;
     (buyer, seller, order)

@@ -40,7 +40,10 @@ const HIDDEN: &[&str] = &[
     "nodes",
     "refresh_tokens",
     "sandbox_accounts",
+    "sandbox_chargebacks",
     "sandbox_charges",
+    "sandbox_events",
+    "sandbox_knobs",
     "sandbox_refunds",
     "sandbox_transfers",
     "schema_migrations",
@@ -48,6 +51,7 @@ const HIDDEN: &[&str] = &[
     "sessions",
     "settings",
     "timers",
+    "webhook_inbox",
 ];
 
 /// A schema as sentences, each about one thing, in the words of PostgreSQL.

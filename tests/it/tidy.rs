@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("disputes", &["users", "profiles", "listings", "orders"]),
     ("payments", &["users", "profiles", "listings", "orders"]),
     ("payouts", &["users", "profiles", "listings", "orders", "payments"]),
+    ("webhooks", &["orders", "payments", "payouts"]),
     ("reconciliation", &["users", "profiles", "listings", "orders", "payments", "payouts"]),
     ("notifications", &["users", "profiles", "listings", "orders"]),
     ("reviews", &["users", "profiles", "listings", "orders"]),

@@ -74,9 +74,10 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static Problem>> {
             &error::INVALID_REQUEST,
             &error::REQUEST_TIMEOUT,
             &error::BODY_TOO_LARGE,
-            &error::UNSUPPORTED_MEDIA_TYPE,
-            &error::VALIDATION_FAILED,
         ]);
+    }
+    if writes && operation.raw.is_none() {
+        all.extend([&error::UNSUPPORTED_MEDIA_TYPE, &error::VALIDATION_FAILED]);
     }
     if operation.access == Access::Signed {
         all.extend([&error::FORBIDDEN, &error::ROLE_REQUIRED]);

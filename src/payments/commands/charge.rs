@@ -15,21 +15,20 @@ use crate::money::Money;
 use crate::orders::{self, Order, OrderId};
 use crate::params;
 
+use super::super::calls::{self, Asked};
 use super::super::cases;
-use super::super::model::{MovementStatus, Pay, Payment, PaymentId, SeenPayment, Status};
+use super::super::model::{MovementStatus, Pay, Payment, PaymentId, SeenPayment, Sources, Status};
 use super::super::{
     ALREADY_PAID, AMOUNT_MISMATCH, NOT_CONFIRMABLE, ORDER_NOT_PAYABLE, PAYMENT_ASK, PAYMENT_DECLINED,
-    PAYMENT_IN_PROGRESS, queries,
+    PAYMENT_IN_PROGRESS, PAYMENT_VOID, queries,
 };
-use super::refund::reserve;
+use super::refund::{Part, reserve, set_aside};
 use super::{list_charge, order_of, tell};
-use crate::providers::{Answering, Charge, Outcome, Provider};
+use crate::providers::{Answering, Charge, Outcome, Provider, Unanswered};
 
 /// An attempt whose outcome nobody brought within it is asked for: longer than an answer is waited for. Sooner if the
 /// process that is at it dies.
 const LOST_AFTER: Duration = Duration::from_secs(30);
-/// How soon an outcome that did not come is asked for.
-const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How soon an outcome is asked for again that a person has to look at.
 const STRANGE_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 
@@ -115,7 +114,8 @@ fn require_few_declined(tx: &Tx, buyer: UserId) -> Result<()> {
              select payment_id, created_at from transactions
              where user_id = $1 and type = 'charge' order by id desc limit 50
          ) as latest join payments p on p.id = latest.payment_id
-         where p.status = 'failed' and p.failure not in ('replaced', 'order_cancelled') and latest.created_at > $2",
+         where p.status = 'failed' and latest.created_at > $2
+             and p.failure not in ('replaced', 'order_cancelled', 'not_executed', 'given_up')",
         params![buyer, since],
         |row| row.next(),
     )?;
@@ -141,7 +141,7 @@ fn require_payable(tx: &Tx, order: &Order) -> Result<()> {
         Status::Success => Err(ALREADY_PAID
             .error(format!("the order is paid, by payment {}: nothing more is due", live.id))
             .with("payment_id", live.id)),
-        Status::RequiresAction => fail(tx, &live, "replaced").map(drop),
+        Status::RequiresAction => abandon(tx, &live, "replaced").map(drop),
         Status::Pending | Status::Failed => Err(in_progress(live.id)),
     }
 }
@@ -180,7 +180,9 @@ fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<Paymen
     .on_unique("payments_order_id", || {
         PAYMENT_IN_PROGRESS.error("another payment of this order is under way: GET /orders/{id} tells how it ends")
     })?;
-    list_charge(tx, &queries::payment_of(tx, id)?, MovementStatus::Pending)?;
+    let payment = queries::payment_of(tx, id)?;
+    list_charge(tx, &payment, MovementStatus::Pending)?;
+    calls::begin(tx, &Attempt::of(payment).asked())?;
     events::lease(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
     Ok(id)
 }
@@ -209,6 +211,7 @@ pub fn begin_confirmation(tx: &Tx, actor: &Actor, id: PaymentId) -> Result<Payme
             ))
             .with("current", payment.status));
     }
+    calls::begin(tx, &Attempt::of(queries::payment_of(tx, id)?).asked())?;
     events::lease(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
     Ok(id)
 }
@@ -221,6 +224,30 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    fn of(payment: Payment) -> Self {
+        Self { charge: payment.charge(), payment }
+    }
+
+    /// The operation, as it is written down before it is sent. To confirm is one of its own.
+    pub fn asked(&self) -> Asked {
+        let Charge { key, order_id, amount, payment_method, return_url, .. } = &self.charge;
+        let (verb, key) = match self.payment.confirmed {
+            true => ("confirm", format!("{key}-confirm")),
+            false => ("charge", key.clone()),
+        };
+        let minor = amount.minor().to_string();
+        let words = [
+            verb,
+            &order_id.to_string(),
+            &minor,
+            amount.currency().code(),
+            payment_method,
+            return_url.as_deref().unwrap_or_default(),
+        ];
+        let order = Some(self.payment.order_id);
+        Asked::new(calls::Kind::Charge, key, self.payment.id, order, PAYMENT_ASK, &words)
+    }
+
     /// Asks: the same key and the same words every time, so that it happens once.
     pub fn ask<'a>(&'a self, provider: &'a dyn Provider) -> Answering<'a, Outcome> {
         match self.payment.confirmed {
@@ -228,20 +255,76 @@ impl Attempt {
             false => provider.charge(&self.charge),
         }
     }
+
+    /// Looks how it stands, and moves nothing; `None` when the provider has no such charge.
+    pub fn look<'a>(&'a self, provider: &'a dyn Provider) -> Answering<'a, Option<Outcome>> {
+        provider.look(&self.charge)
+    }
+
+    /// Whether `found` says what became of what [`Self::ask`] asks for: a charge that still waits for its buyer was not
+    /// confirmed.
+    pub fn is_answered_by(&self, found: &Outcome) -> bool {
+        !(self.payment.confirmed && matches!(found, Outcome::RequiresAction { .. }))
+    }
+
+    /// Gives it up at the provider.
+    pub fn void<'a>(&'a self, provider: &'a dyn Provider) -> Answering<'a, Outcome> {
+        provider.void(&self.charge)
+    }
 }
 
 /// The attempt that waits for an outcome; `None` once it is known.
 pub fn attempt(tx: &Tx, id: PaymentId) -> Result<Option<Attempt>> {
     let open = queries::find(tx, id)?.filter(|payment| payment.status == Status::Pending);
-    Ok(open.map(|payment| Attempt { charge: payment.charge(), payment }))
+    Ok(open.map(Attempt::of))
 }
 
-/// Nobody knows how the attempt ended: it is asked for soon.
-pub fn no_answer(tx: &Tx, id: PaymentId) -> Result<()> {
-    match attempt(tx, id)? {
-        Some(_) => events::schedule(tx, PAYMENT_ASK, id, tx.now().plus(ASKED_AGAIN_AFTER)),
-        None => Ok(()),
+/// The attempt that a provider means, by our key or by its own id, however it stands.
+pub fn attempt_known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<Option<Attempt>> {
+    let payment = queries::known_as(tx, key, reference)?;
+    Ok(payment.map(Attempt::of))
+}
+
+/// Whether nothing has changed about the payment since the provider was asked.
+pub fn stands_as(tx: &Tx, asked: &Attempt) -> Result<bool> {
+    Ok(queries::payment_of(tx, asked.payment.id)?.version == asked.payment.version)
+}
+
+/// The attempt that has failed here and that the provider is to give up; `None` once its money has come all the same.
+pub fn abandoned(tx: &Tx, id: PaymentId) -> Result<Option<Attempt>> {
+    let failed = queries::find(tx, id)?.filter(|payment| payment.status == Status::Failed);
+    Ok(failed.filter(|payment| !payment.late_capture).map(Attempt::of))
+}
+
+/// There was no answer to what was sent; it is asked for soon.
+pub fn no_answer(tx: &Tx, asked: &Attempt, why: &Unanswered) -> Result<()> {
+    match attempt(tx, asked.payment.id)? {
+        Some(open) if open.payment.version == asked.payment.version => {
+            calls::unanswered(tx, &asked.asked(), why, true)
+        }
+        _ => Ok(()),
     }
+}
+
+/// The provider has never heard of the attempt: it is over, and the order may be paid by another.
+pub fn not_executed(tx: &Tx, asked: &Attempt) -> Result<()> {
+    if !unchanged(tx, asked)? {
+        return Ok(());
+    }
+    calls::answered(tx, &asked.asked(), "not_executed")?;
+    give_up(
+        tx,
+        &Actor::System,
+        &asked.payment,
+        "not_executed",
+        "The payment never reached the payment provider: nothing was charged, pay again.",
+    )
+}
+
+/// Ends a payment that is open, here and at the provider, and tells its buyer why.
+pub fn give_up(tx: &Tx, actor: &Actor, payment: &Payment, why: &str, message: &str) -> Result<()> {
+    let payment = abandon(tx, payment, why)?;
+    tell(tx, actor, "payment_failed", &payment, None, Some(message))
 }
 
 /// Applies what the provider answered to `asked`. An answer that is no success counts only while the payment stands as
@@ -249,20 +332,24 @@ pub fn no_answer(tx: &Tx, id: PaymentId) -> Result<()> {
 pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Result<()> {
     match outcome {
         Outcome::Succeeded { reference, captured, fee } => {
+            calls::answered(tx, &asked.asked(), "succeeded")?;
             succeed(tx, actor, asked.payment.id, &Captured { reference, amount: *captured, fee: *fee })
         }
         Outcome::Declined { reference, code, message } => {
             if !unchanged(tx, asked)? {
                 return Ok(());
             }
+            calls::answered(tx, &asked.asked(), code)?;
             name(tx, asked, reference)?;
             let payment = fail(tx, &asked.payment, code)?;
             tell(tx, actor, "payment_failed", &payment, None, Some(message))
         }
         Outcome::RequiresAction { reference, .. } => {
-            if !unchanged(tx, asked)? {
+            // It may be known already: a look tells so again.
+            if asked.payment.status == Status::RequiresAction || !unchanged(tx, asked)? {
                 return Ok(());
             }
+            calls::answered(tx, &asked.asked(), "requires_action")?;
             name(tx, asked, reference)?;
             tx.execute(
                 "update payments set status = 'requires_action', version = version + 1, updated_at = $2 where id = $1",
@@ -277,7 +364,14 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             if !unchanged(tx, asked)? {
                 return Ok(());
             }
+            calls::answered(tx, &asked.asked(), "pending")?;
             name(tx, asked, reference)?;
+            // The buyer has acted, at the provider: no other payment replaces this one any more.
+            tx.execute(
+                "update payments set status = 'pending', version = version + 1, updated_at = $2
+                 where id = $1 and status = 'requires_action'",
+                params![asked.payment.id, tx.now()],
+            )?;
             events::schedule(tx, PAYMENT_ASK, asked.payment.id, tx.now().plus(*ask_after))
         }
         Outcome::Strange { reference, what } => {
@@ -302,10 +396,10 @@ struct Captured<'a> {
     fee: Option<Money>,
 }
 
-/// Whether the payment still stands as it stood when the provider was asked.
+/// Whether the payment is open and still stands as it stood when the provider was asked.
 fn unchanged(tx: &Tx, asked: &Attempt) -> Result<bool> {
     tx.exists(
-        "select 1 from payments where id = $1 and status = 'pending' and version = $2",
+        "select 1 from payments where id = $1 and status in ('pending', 'requires_action') and version = $2",
         params![asked.payment.id, asked.payment.version],
     )
 }
@@ -339,38 +433,13 @@ fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, taken: &Captured) -> Result<()
     )?;
     let payment = queries::payment_of(tx, id)?;
     if changed == 0 {
-        if payment.status == Status::Failed {
-            let said = json!({ "reference": taken.reference });
-            cases::open(tx, cases::Kind::CapturedAfterFailure, id, Some(payment.order_id), &said)?;
-            metrics::counter!("payments_captured_after_failure_total").increment(1);
-        }
-        return Ok(());
+        return match payment.status {
+            Status::Failed => captured_late(tx, &payment, taken),
+            _ => Ok(()),
+        };
     }
     events::cancel(tx, PAYMENT_ASK, id)?;
-    let (order, minor) = (payment.order_id.cast(), payment.amount.minor());
-    ledger::post(
-        tx,
-        &Journal {
-            order_id: order,
-            kind: "charge",
-            cause_id: id.cast(),
-            currency: payment.amount.currency(),
-            lines: &[(Account::Provider, -minor), (Account::Escrow(order), minor)],
-        },
-    )?;
-    if let Some(fee) = taken.fee.filter(|fee| fee.minor() > 0 && fee.currency() == payment.amount.currency())
-    {
-        ledger::post(
-            tx,
-            &Journal {
-                order_id: order,
-                kind: "provider_fee",
-                cause_id: id.cast(),
-                currency: fee.currency(),
-                lines: &[(Account::Costs, -fee.minor()), (Account::Provider, fee.minor())],
-            },
-        )?;
-    }
+    book(tx, &payment, taken)?;
     list_charge(tx, &payment, MovementStatus::Success)?;
     tell(tx, actor, "payment_succeeded", &payment, None, None)?;
     if !orders::mark_paid(tx, payment.order_id)? {
@@ -378,6 +447,58 @@ fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, taken: &Captured) -> Result<()
         let reason = format!("The payment arrived when the order was {} already.", order.status);
         reserve(tx, &Actor::System, &payment, &order, payment.amount, &reason)?;
     }
+    Ok(())
+}
+
+/// The money is in escrow, less what the provider keeps of it, which the house bears.
+fn book(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
+    let (order, minor) = (payment.order_id.cast(), payment.amount.minor());
+    ledger::post(
+        tx,
+        &Journal {
+            order_id: order,
+            kind: "charge",
+            cause_id: payment.id.cast(),
+            currency: payment.amount.currency(),
+            lines: &[(Account::Provider, -minor), (Account::Escrow(order), minor)],
+        },
+    )?;
+    let own = |fee: &Money| fee.minor() > 0 && fee.currency() == payment.amount.currency();
+    let Some(fee) = taken.fee.filter(own) else { return Ok(()) };
+    ledger::post(
+        tx,
+        &Journal {
+            order_id: order,
+            kind: "provider_fee",
+            cause_id: payment.id.cast(),
+            currency: fee.currency(),
+            lines: &[(Account::Costs, -fee.minor()), (Account::Provider, fee.minor())],
+        },
+    )
+}
+
+/// A charge succeeded whose payment had failed here, which is final: another may have paid the order since. The money is
+/// booked, goes back in the same transaction, and a person learns of it.
+fn captured_late(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
+    let first = tx.execute(
+        "update payments set late_capture = true, transaction_id = coalesce(transaction_id, $2), version = version + 1,
+             updated_at = $3
+         where id = $1 and status = 'failed' and late_capture = false",
+        params![payment.id, taken.reference, tx.now()],
+    )?;
+    if first == 0 {
+        return Ok(());
+    }
+    book(tx, payment, taken)?;
+    let payment = queries::payment_of(tx, payment.id)?;
+    let why = payment.failure.as_deref().unwrap_or("failed");
+    let reason = format!("The charge succeeded after its payment had failed ({}).", why.replace('_', " "));
+    let held = Sources { escrow: payment.amount.minor(), ..Sources::default() };
+    let part = Part { amount: payment.amount, taken: held, reason: &reason };
+    let refund = set_aside(tx, &Actor::System, &payment, &order_of(tx, &payment)?, &part)?;
+    let said = json!({ "reference": taken.reference, "failure": why, "refund_id": refund.id });
+    cases::open(tx, cases::Kind::CapturedAfterFailure, payment.id, Some(payment.order_id), &said)?;
+    metrics::counter!("payments_captured_after_failure_total").increment(1);
     Ok(())
 }
 
@@ -394,11 +515,17 @@ fn fail(tx: &Tx, payment: &Payment, why: &str) -> Result<Payment> {
     Ok(payment)
 }
 
+/// The same for one that the provider has not decided: it is told to give it up as well.
+fn abandon(tx: &Tx, payment: &Payment, why: &str) -> Result<Payment> {
+    events::schedule(tx, PAYMENT_VOID, payment.id, tx.now())?;
+    fail(tx, payment, why)
+}
+
 /// Gives up a payment that waits for its buyer's action on an order that was cancelled.
 pub fn void_unconfirmed(tx: &Tx, order: OrderId) -> Result<()> {
     match queries::live(tx, order)? {
         Some(payment) if payment.status == Status::RequiresAction => {
-            fail(tx, &payment, "order_cancelled").map(drop)
+            abandon(tx, &payment, "order_cancelled").map(drop)
         }
         _ => Ok(()),
     }

@@ -3,6 +3,7 @@
 use crate::config::Market;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::ledger::{self, Account, Journal};
 use crate::orders::{Order, Shares};
 use crate::params;
@@ -62,6 +63,7 @@ pub fn release_order(tx: &Tx, order: &Order) -> Result<i64> {
     )?;
     earn(tx, order, &shares)?;
     debt::set_off(tx, order.freelancer_id, whole.currency())?;
+    failpoint::reach("release:booked");
     Ok(shares.fee)
 }
 

@@ -4,6 +4,7 @@ mod charge;
 mod chargeback;
 mod debt;
 mod escrow;
+mod mend;
 mod recovery;
 mod refund;
 
@@ -17,11 +18,15 @@ use crate::money::Money;
 use crate::orders::{self, Order, OrderId};
 use crate::{id::Id, params};
 
-pub use charge::{Attempt, apply, attempt, begin, begin_confirmation, declined, no_answer, void_unconfirmed};
+pub use charge::{
+    Attempt, abandoned, apply, attempt, attempt_known_as, begin, begin_confirmation, declined, give_up,
+    no_answer, not_executed, stands_as, void_unconfirmed,
+};
 pub use chargeback::chargeback_told;
 pub use debt::{ready_to_pay_out, set_off};
 pub use escrow::{held, release_order};
-pub use refund::{apply_refund, refund_order, refund_to_send, request_refund};
+pub use mend::{asked_refund, refund_answered, refund_not_executed, refunded_by_hand, send_refund_anew};
+pub use refund::{refund_order, refund_to_send, request_refund};
 
 use super::model::{MovementKind, MovementStatus, Payment, Refund, Sources};
 use super::queries;

@@ -228,7 +228,9 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
             Ok(true)
         }
         RefundOutcome::Failed { code, message, .. } => {
-            let returns = can_return(tx, &order_of(tx, &payment)?, &refund)?;
+            // What a failed payment captured is owed to its buyer whatever becomes of the order.
+            let returns =
+                payment.status == Status::Success && can_return(tx, &order_of(tx, &payment)?, &refund)?;
             tracing::warn!(refund = %refund.id, code, message, returns, "the provider refused a refund");
             if returns {
                 failed(tx, &payment, refund, message)?;
@@ -289,7 +291,12 @@ fn failed(tx: &Tx, payment: &Payment, refund: Refund, message: &str) -> Result<(
     debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
 }
 
-fn decide(tx: &Tx, refund: Refund, status: MovementStatus, reference: Option<&str>) -> Result<Refund> {
+pub(super) fn decide(
+    tx: &Tx,
+    refund: Refund,
+    status: MovementStatus,
+    reference: Option<&str>,
+) -> Result<Refund> {
     let decided = tx.execute(
         "update refunds set status = $2, transaction_id = $3, updated_at = $4 where id = $1 and status = 'pending'",
         params![refund.id, status, reference, tx.now()],
@@ -301,7 +308,7 @@ fn decide(tx: &Tx, refund: Refund, status: MovementStatus, reference: Option<&st
     }
 }
 
-fn book(tx: &Tx, refund: &Refund, kind: &'static str, lines: &[(Account, i64)]) -> Result<()> {
+pub(super) fn book(tx: &Tx, refund: &Refund, kind: &'static str, lines: &[(Account, i64)]) -> Result<()> {
     ledger::post(
         tx,
         &Journal {
@@ -315,7 +322,7 @@ fn book(tx: &Tx, refund: &Refund, kind: &'static str, lines: &[(Account, i64)]) 
 }
 
 /// What is on its way back to the buyer.
-fn reserved(refund: &Refund) -> Account {
+pub(super) fn reserved(refund: &Refund) -> Account {
     Account::Refunds(refund.order_id.cast())
 }
 

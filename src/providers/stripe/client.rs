@@ -231,7 +231,8 @@ fn classify<T: DeserializeOwned>(
         },
         401 | 403 => Err(Failed::Unanswered(Unanswered::Misconfigured(said()))),
         409 | 429 => Err(not_now(&said(), Some(retry_after(headers)))),
-        _ => Err(unknown(said())),
+        // What answers again to the letter is remembered there: whoever asks sees it by the number in front.
+        _ => Err(unknown(format!("{status} {}", said()))),
     }
 }
 

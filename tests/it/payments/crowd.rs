@@ -12,12 +12,11 @@ use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 use serde_json::json;
 
 use super::ordered;
 use crate::support::TestApp;
-use crate::support::payments::the_rest_is_the_sandboxs;
+use crate::support::payments::the_books_are_the_sandboxs;
 
 type Reading = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -92,6 +91,18 @@ impl Provider for Crowded {
         Box::pin(async { Err(Unanswered::Unknown("nobody confirms here".to_owned())) })
     }
 
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        self.sandbox.void(charge)
+    }
+
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
+        self.sandbox.look(charge)
+    }
+
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
+        self.sandbox.look_for_refund(refund)
+    }
+
     fn refund<'a>(&'a self, _: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
         Box::pin(async { Err(Unanswered::Unknown("nobody is refunded here".to_owned())) })
     }
@@ -100,7 +111,7 @@ impl Provider for Crowded {
         Box::pin(async { Err(Unanswered::Unknown("nobody is paid out here".to_owned())) })
     }
 
-    the_rest_is_the_sandboxs!();
+    the_books_are_the_sandboxs!();
 }
 
 #[tokio::test]
@@ -110,7 +121,7 @@ async fn a_payment_that_was_begun_is_not_refused_as_if_nothing_was_done() {
     let make = move |db: &Db| -> Arc<dyn Provider> {
         Arc::new(Crowded { sandbox: Sandbox::new(db.clone()), db: db.clone(), crowd: gathering })
     };
-    let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+    let parts = Parts { provider: Box::new(make), ..TestApp::parts() };
     let app = TestApp::made_of(parts, |_| {}).await;
     let (buyer, _, order) = ordered(&app).await;
     let body = json!({ "order_id": order["id"], "payment_method": "pm_card_visa" });

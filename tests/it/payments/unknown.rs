@@ -27,7 +27,7 @@ async fn a_lost_answer_is_asked_for_and_charges_once() {
         troubles.add(trouble);
         app.advance(Duration::from_secs(1)).await;
         assert_eq!(app.payment(&buyer, &unknown).await["status"], "pending", "{trouble:?}");
-        app.advance(Duration::from_secs(1)).await;
+        app.advance(A_WHILE).await;
         assert_eq!(app.payment(&buyer, &unknown).await["status"], "success", "{trouble:?}");
         assert_eq!((app.charges().await, app.escrow(&order).await), (1, 4990));
         app.audit().await;
@@ -103,7 +103,7 @@ async fn a_crash_after_the_call_is_found_out_and_the_key_gets_its_answer() {
         app.request("POST", "/payments", Some(&buyer.token), &headers, Some(body.clone())).await
     };
     troubles.add(Trouble::Crash);
-    assert_eq!(send().await.status, 500);
+    assert_eq!(send().await.expect(202).json()["status"], "pending");
     send().await.problem(409, "idempotency_in_progress");
     app.advance(A_WHILE).await;
     let answer = send().await.expect(201);

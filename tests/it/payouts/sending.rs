@@ -11,7 +11,6 @@ use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 
 use crate::support::payments::the_rest_is_the_sandboxs;
@@ -67,7 +66,7 @@ impl Script {
         let make = move |db: &Db| -> Arc<dyn Provider> {
             Arc::new(Scripted { sandbox: Sandbox::new(db.clone()), script })
         };
-        let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+        let parts = Parts { provider: Box::new(make), ..TestApp::parts() };
         TestApp::made_of(parts, |_| {}).await
     }
 }

@@ -11,6 +11,7 @@ use guildhall::config::Config;
 use guildhall::events;
 use guildhall::http::router;
 use guildhall::http::server::Peer;
+use guildhall::providers::telling::Telling;
 use guildhall::users::passwords::Cost;
 use guildhall::verify;
 use http::{Method, Request};
@@ -34,7 +35,13 @@ impl TestApp {
 
     /// With other settings than the default ones; limits are off unless they are turned on.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
-        Self::made_of(Parts { password_cost: Cost::CHEAP, ..Parts::default() }, configure).await
+        Self::made_of(Self::parts(), configure).await
+    }
+
+    /// The parts of a test: passwords are cheap, and the sandbox tells nothing by itself, so that nothing happens behind a
+    /// test's back.
+    pub fn parts() -> Parts {
+        Parts { password_cost: Cost::CHEAP, telling: Telling(false), ..Parts::default() }
     }
 
     /// With other parts, a provider for instance.

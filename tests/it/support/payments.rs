@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use guildhall::app::Parts;
 use guildhall::db::Db;
@@ -12,7 +13,6 @@ use guildhall::providers::{
     Answering, Charge, ChargebackState, ChargebackStatus, Outcome, Provider, RefundOutcome, RefundRequest,
     Sandbox, TransferOutcome, TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -172,6 +172,18 @@ impl TestApp {
         .await
     }
 
+    /// The open cases, as their administrator sees them.
+    pub async fn open_cases(&self, admin: &Person) -> Vec<Value> {
+        let listed = self.get("/admin/cases?open=true", admin).await.expect(200).json();
+        listed["data"].as_array().unwrap().clone()
+    }
+
+    /// POST /admin/cases/{id}/resolve.
+    pub async fn resolve_case(&self, admin: &Person, case: &Value, resolution: &str) -> Reply {
+        let path = format!("/admin/cases/{}/resolve", text(&case["id"]));
+        self.post(&path, admin, json!({ "resolution": resolution, "reason": "looked at it" })).await
+    }
+
     async fn number(&self, sql: &'static str, param: String) -> i64 {
         self.app.db().read(move |tx| tx.one(sql, params![param], |row| row.next())).await.unwrap()
     }
@@ -209,7 +221,8 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "an order was charged more than once",
-        "select order_id from ledger_journals where kind = 'charge' group by order_id having count(*) > 1",
+        "select j.order_id from ledger_journals j join payments p on p.id = j.cause_id
+         where j.kind = 'charge' and p.late_capture = false group by j.order_id having count(*) > 1",
     ),
     (
         "a payment's refunds do not sum to what it says",
@@ -264,7 +277,7 @@ const AGREEMENT: &[(&str, &str)] = &[
         "the provider's charges are not ours",
         "select 1 where
          (select coalesce(sum(amount_minor), 0) from sandbox_charges where status = 'succeeded')
-         <> (select coalesce(sum(amount_minor), 0) from payments where status = 'success')",
+         <> (select coalesce(sum(amount_minor), 0) from payments where status = 'success' or late_capture = true)",
     ),
     (
         "the provider's refunds are not ours",
@@ -316,6 +329,12 @@ pub enum Trouble {
     Crash,
     /// A refund is refused; nothing else is.
     Refused,
+    /// What is sent is answered with an error, and does not happen.
+    Error,
+    /// What is sent is turned away: too many at once.
+    NotNow,
+    /// What is sent is turned away: wrong credentials.
+    Misconfigured,
 }
 
 /// A call to the provider that waits to be let through.
@@ -360,9 +379,15 @@ impl Troubles {
         gate
     }
 
-    fn next(&self, refund: bool) -> Option<Trouble> {
+    /// The next trouble that one of these calls can have.
+    fn next(&self, call: CallKind) -> Option<Trouble> {
+        let can_have = |trouble: &Trouble| match trouble {
+            Trouble::BeforeItHappens | Trouble::AfterItHappened | Trouble::Crash => true,
+            Trouble::Refused => call == CallKind::Refund,
+            Trouble::Error | Trouble::NotNow | Trouble::Misconfigured => call != CallKind::Look,
+        };
         let mut waiting = self.waiting.lock().unwrap();
-        let place = waiting.iter().position(|trouble| refund || *trouble != Trouble::Refused)?;
+        let place = waiting.iter().position(can_have)?;
         waiting.remove(place)
     }
 
@@ -377,7 +402,7 @@ impl Troubles {
         let make = move |db: &Db| -> Arc<dyn Provider> {
             Arc::new(Unreliable { sandbox: Sandbox::new(db.clone()), troubles })
         };
-        Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() }
+        Parts { provider: Box::new(make), ..TestApp::parts() }
     }
 }
 
@@ -397,6 +422,15 @@ macro_rules! the_rest_is_the_sandboxs {
             self.sandbox.look_for_refund(refund)
         }
 
+        crate::support::payments::the_books_are_the_sandboxs!();
+    };
+}
+pub(crate) use the_rest_is_the_sandboxs;
+
+/// The same without what charges and refunds are looked for and given up with.
+#[rustfmt::skip]
+macro_rules! the_books_are_the_sandboxs {
+    () => {
         fn onboard<'a>(&'a self, onboarding: &'a guildhall::providers::Onboarding) -> guildhall::providers::Answering<'a, guildhall::providers::Onboarded> {
             self.sandbox.onboard(onboarding)
         }
@@ -422,6 +456,10 @@ macro_rules! the_rest_is_the_sandboxs {
             self.sandbox.read_event(headers, raw, now)
         }
 
+        fn notices<'a>(&'a self, since: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Notice>> {
+            self.sandbox.notices(since)
+        }
+
         fn records<'a>(&'a self, from: guildhall::time::Time, to: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Record>> {
             self.sandbox.records(from, to)
         }
@@ -431,7 +469,14 @@ macro_rules! the_rest_is_the_sandboxs {
         }
     };
 }
-pub(crate) use the_rest_is_the_sandboxs;
+pub(crate) use the_books_are_the_sandboxs;
+
+#[derive(Clone, Copy, PartialEq)]
+enum CallKind {
+    Send,
+    Refund,
+    Look,
+}
 
 struct Unreliable {
     sandbox: Sandbox,
@@ -453,6 +498,12 @@ async fn troubled<T>(
         Some(Trouble::BeforeItHappens) => lost(),
         Some(Trouble::AfterItHappened) => answering.await.and_then(|_| lost()),
         Some(Trouble::Crash) => panic!("killed after {:?}", answering.await.map(drop)),
+        Some(Trouble::Error) => Err(Unanswered::Unknown("500 something went wrong".to_owned())),
+        Some(Trouble::NotNow) => {
+            let (why, retry_after) = ("too many requests".to_owned(), Some(Duration::from_secs(2)));
+            Err(Unanswered::NotNow { why, retry_after })
+        }
+        Some(Trouble::Misconfigured) => Err(Unanswered::Misconfigured("no such API key".to_owned())),
         Some(Trouble::Refused) | None => answering.await,
     }
 }
@@ -460,7 +511,12 @@ async fn troubled<T>(
 impl Unreliable {
     fn answer<'a, T: Send + 'a>(&self, answering: Answering<'a, T>) -> Answering<'a, T> {
         let gate = self.troubles.gate.lock().unwrap().take();
-        Box::pin(troubled(self.troubles.next(false), gate, answering))
+        Box::pin(troubled(self.troubles.next(CallKind::Send), gate, answering))
+    }
+
+    fn answer_look<'a, T: Send + 'a>(&self, answering: Answering<'a, T>) -> Answering<'a, T> {
+        let gate = self.troubles.gate.lock().unwrap().take();
+        Box::pin(troubled(self.troubles.next(CallKind::Look), gate, answering))
     }
 }
 
@@ -483,7 +539,7 @@ impl Provider for Unreliable {
 
     fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
         let (code, message) = ("card_closed".to_owned(), "the card's account was closed".to_owned());
-        match self.troubles.next(true) {
+        match self.troubles.next(CallKind::Refund) {
             Some(Trouble::Refused) => {
                 Box::pin(async { Ok(RefundOutcome::Failed { reference: None, code, message }) })
             }
@@ -491,9 +547,21 @@ impl Provider for Unreliable {
         }
     }
 
+    fn void<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
+        self.answer(self.sandbox.void(charge))
+    }
+
+    fn look<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Option<Outcome>> {
+        self.answer_look(self.sandbox.look(charge))
+    }
+
+    fn look_for_refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, Option<RefundOutcome>> {
+        self.answer_look(self.sandbox.look_for_refund(refund))
+    }
+
     fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
         self.answer(self.sandbox.transfer(transfer))
     }
 
-    the_rest_is_the_sandboxs!();
+    the_books_are_the_sandboxs!();
 }

@@ -1,0 +1,78 @@
+//! Refunds as operations at the provider, and what an administrator does about one that went wrong.
+
+use crate::actor::Actor;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::events;
+use crate::ledger::Account;
+use crate::params;
+use crate::providers::{RefundOutcome, RefundRequest};
+
+use super::super::calls::{self, Asked};
+use super::super::model::{MovementStatus, Refund, RefundId};
+use super::super::{REFUND_SEND, cases, queries};
+use super::refund::{apply_refund, book, decide, reserved};
+use super::{debt, list_refund, recovery, tell};
+
+/// The operation that a refund is, as it is written down before it is sent.
+pub fn asked_refund(request: &RefundRequest) -> Asked {
+    let minor = request.amount.minor().to_string();
+    let order = request.order_id.to_string();
+    let words = ["refund", &order, &request.charge, &minor, request.amount.currency().code()];
+    let (kind, order) = (calls::Kind::Refund, Some(request.order_id.cast()));
+    Asked::new(kind, request.key.clone(), request.refund_id, order, REFUND_SEND, &words)
+}
+
+/// Books what the provider says of a refund; `false` asks to try again.
+pub fn refund_answered(tx: &Tx, asked: &Asked, id: RefundId, outcome: &RefundOutcome) -> Result<bool> {
+    let said = match outcome {
+        RefundOutcome::Succeeded { .. } => "succeeded",
+        RefundOutcome::Pending { .. } => "pending",
+        RefundOutcome::Failed { code, .. } => code,
+    };
+    calls::answered(tx, asked, said)?;
+    apply_refund(tx, id, outcome)
+}
+
+/// It is proven that the provider never carried a refund out. It stays owed; whether it is sent anew is a person's word.
+pub fn refund_not_executed(tx: &Tx, asked: &Asked) -> Result<()> {
+    calls::review(tx, asked, "the provider has no such refund: it was never carried out")
+}
+
+/// Sends a refund that is owed under a new key: the old one is spent.
+pub fn send_refund_anew(tx: &Tx, refund: &Refund) -> Result<()> {
+    let used: i64 = tx.one(
+        "select count(*) from provider_calls where subject_id = $1 and kind = 'refund'",
+        params![refund.id],
+        |row| row.next(),
+    )?;
+    tx.execute(
+        "update refunds set provider_key = $2, updated_at = $3 where id = $1 and status = 'pending'",
+        params![refund.id, format!("refund-{}-{}", refund.id, used + 1), tx.now()],
+    )?;
+    tx.execute(
+        "update provider_calls set state = 'answered' where subject_id = $1 and state <> 'answered'",
+        params![refund.id],
+    )?;
+    for kind in [cases::Kind::UnknownOutcome, cases::Kind::RefundRefused] {
+        cases::settle(tx, kind, refund.id, "send_refund_anew")?;
+    }
+    events::schedule(tx, REFUND_SEND, refund.id, tx.now())
+}
+
+/// The buyer has the money from elsewhere: what the provider still holds for him is the house's.
+pub fn refunded_by_hand(tx: &Tx, actor: &Actor, refund: Refund, reason: &str) -> Result<()> {
+    events::cancel(tx, REFUND_SEND, refund.id)?;
+    let refund = decide(tx, refund, MovementStatus::Success, None)?;
+    let minor = refund.amount.minor();
+    book(tx, &refund, "refund_by_hand", &[(reserved(&refund), -minor), (Account::Losses, minor)])?;
+    let payment =
+        queries::find(tx, refund.payment_id)?.ok_or_else(|| Error::broken("a refund without its payment"))?;
+    for kind in [cases::Kind::UnknownOutcome, cases::Kind::RefundRefused] {
+        cases::settle(tx, kind, refund.id, "settled_by_hand")?;
+    }
+    list_refund(tx, &payment, &refund, None)?;
+    recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
+    tell(tx, actor, "refund_succeeded", &payment, Some(&refund), Some(reason))?;
+    debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
+}

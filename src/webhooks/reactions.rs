@@ -1,0 +1,210 @@
+//! Applying events: what an event is about is read again at the provider, with no transaction open, and its state goes to
+//! the service that owns it, as if it had been asked for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::events;
+use crate::id::Id;
+use crate::orders;
+use crate::payments::{self, Attempt, RefundId, Status, cases};
+use crate::payouts::{self, ItemId};
+use crate::providers::{Charge, NoticeKind, Outcome, RefundRequest, TransferRequest, patiently};
+
+use super::model::Told;
+use super::{WEBHOOK_CATCH_UP, commands, queries};
+
+type Reacting = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// How often the provider is asked what it told.
+const CATCHES_UP_EVERY: Duration = Duration::from_secs(3_600);
+/// Listed again each time: events become visible out of order.
+const OVERLAP: Duration = Duration::from_secs(600);
+/// How far the first listing goes back.
+const AT_FIRST: Duration = Duration::from_secs(86_400);
+/// Kept in one transaction.
+const AT_ONCE: usize = 100;
+
+/// What an event is about, as it is known here.
+enum Matter {
+    Charge(Box<Attempt>),
+    Refund(RefundId, Box<RefundRequest>),
+    Transfer(ItemId, Box<TransferRequest>),
+    /// A freelancer's account, by the provider's id of it.
+    Account(String),
+    /// It is known and nothing about it is open.
+    Settled,
+    Unknown,
+}
+
+/// Applies an event of the inbox; an error means that nobody knows yet how the object stands, and that it is asked again.
+pub fn apply(app: App, event: Id<()>) -> Reacting {
+    Box::pin(async move {
+        let found = app.db().read(move |tx| {
+            let told = queries::open(tx, event.cast())?;
+            told.map(|told| Ok((matter(tx, &told)?, told))).transpose()
+        });
+        match found.await? {
+            None => Ok(()),
+            Some((Matter::Charge(attempt), told)) => apply_charge(&app, told, *attempt).await,
+            Some((Matter::Refund(id, request), told)) => apply_refund(&app, told, id, &request).await,
+            Some((Matter::Transfer(id, request), told)) => apply_transfer(&app, told, id, &request).await,
+            Some((Matter::Account(reference), told)) => look_at_account(&app, told, reference).await,
+            Some((Matter::Settled, told)) => app.db().write(move |tx| commands::done(tx, told.id)).await,
+            Some((Matter::Unknown, told)) => park(&app, told).await,
+        }
+    })
+}
+
+fn matter(tx: &Tx, told: &Told) -> Result<Matter> {
+    let key = told.key.as_deref();
+    match told.kind {
+        NoticeKind::Charge => {
+            let attempt = payments::attempt_known_as(tx, key, &told.reference)?;
+            Ok(attempt.map_or(Matter::Unknown, |attempt| Matter::Charge(Box::new(attempt))))
+        }
+        NoticeKind::Refund => match payments::refund_known_as(tx, key, &told.reference)? {
+            None => Ok(Matter::Unknown),
+            Some(id) => Ok(payments::refund_to_send(tx, id)?
+                .map_or(Matter::Settled, |request| Matter::Refund(id, Box::new(request)))),
+        },
+        NoticeKind::Transfer => {
+            let known = payouts::transfer_known_as(tx, key, &told.reference)?;
+            Ok(known.map_or(Matter::Unknown, |(id, request)| Matter::Transfer(id, Box::new(request))))
+        }
+        NoticeKind::Account => Ok(Matter::Account(told.reference.clone())),
+        // What leaves a freelancer's account for his bank says how the account stands; our own is no concern here.
+        NoticeKind::Payout => Ok(told.account.clone().map_or(Matter::Settled, Matter::Account)),
+        NoticeKind::Chargeback => Ok(Matter::Unknown),
+        NoticeKind::Other => Ok(Matter::Settled),
+    }
+}
+
+async fn apply_charge(app: &App, told: Told, asked: Attempt) -> Result<()> {
+    let provider = app.provider();
+    let mut outcome = match patiently(asked.look(provider)).await? {
+        None => return park(app, told).await,
+        Some(outcome) => outcome,
+    };
+    // The buyer's browser can still go on with it: what is failed here must never succeed there.
+    if asked.payment.status == Status::RequiresAction && matches!(outcome, Outcome::Declined { .. }) {
+        outcome = match patiently(asked.void(provider)).await? {
+            Outcome::Declined { .. } => outcome,
+            other => other,
+        };
+    }
+    app.db()
+        .write(move |tx| {
+            // Somebody else brought an answer meanwhile, and nobody knows whose is the newer one.
+            if !payments::stands_as(tx, &asked)? && !matches!(outcome, Outcome::Succeeded { .. }) {
+                return commands::again(tx, told.id);
+            }
+            payments::apply(tx, &Actor::System, &asked, &outcome)?;
+            commands::done(tx, told.id)
+        })
+        .await
+}
+
+async fn apply_refund(app: &App, told: Told, id: RefundId, request: &RefundRequest) -> Result<()> {
+    let outcome = patiently(app.provider().look_for_refund(request)).await?;
+    let Some(outcome) = outcome else { return park(app, told).await };
+    let asked = payments::asked_refund(request);
+    app.db()
+        .write(move |tx| {
+            payments::refund_answered(tx, &asked, id, &outcome)?;
+            commands::done(tx, told.id)
+        })
+        .await
+}
+
+async fn apply_transfer(app: &App, told: Told, id: ItemId, request: &TransferRequest) -> Result<()> {
+    let outcome = patiently(app.provider().look_for_transfer(request)).await?;
+    let Some(outcome) = outcome else { return park(app, told).await };
+    app.db()
+        .write(move |tx| {
+            payouts::apply_transfer(tx, id, &outcome)?;
+            commands::done(tx, told.id)
+        })
+        .await
+}
+
+/// Lets payouts look at the account, as they do when they come to it by themselves.
+async fn look_at_account(app: &App, told: Told, reference: String) -> Result<()> {
+    let id = told.id;
+    let is_known = app.db().write(move |tx| {
+        let is_known = payouts::account_told(tx, &reference)?;
+        if is_known {
+            commands::done(tx, id)?;
+        }
+        Ok(is_known)
+    });
+    if is_known.await? { Ok(()) } else { park(app, told).await }
+}
+
+/// What is not known here may be known soon. A charge that is given up, succeeded and names an order of ours is somebody's
+/// money.
+async fn park(app: &App, told: Told) -> Result<()> {
+    let stray = told.clone();
+    let given_up =
+        app.db().write(move |tx| commands::park(tx, &told, "what it is about is not known here")).await?;
+    match (given_up, stray.kind, stray.order_id) {
+        (true, NoticeKind::Charge, Some(order)) => look_at_stray(app, &stray, order).await,
+        _ => Ok(()),
+    }
+}
+
+async fn look_at_stray(app: &App, told: &Told, order: Id<()>) -> Result<()> {
+    let Some(order) = app.db().read(move |tx| orders::find(tx, order.cast())).await? else { return Ok(()) };
+    let charge = Charge {
+        key: told.key.clone().unwrap_or_else(|| told.reference.clone()),
+        payment_id: told.id.cast(),
+        order_id: order.id.cast(),
+        amount: order.amount,
+        payment_method: String::new(),
+        reference: Some(told.reference.clone()),
+        return_url: None,
+        begun_at: told.happened_at,
+    };
+    let outcome = patiently(app.provider().look(&charge)).await?;
+    let Some(Outcome::Succeeded { reference, captured, .. }) = outcome else { return Ok(()) };
+    let said = json!({ "reference": reference, "captured": captured, "currency": captured.currency() });
+    app.db()
+        .write(move |tx| cases::open(tx, cases::Kind::UnknownCharge, order.id, Some(order.id), &said))
+        .await
+}
+
+/// Asks the provider what it told since the last time, for what did not arrive.
+pub fn catch_up(app: App, subject: Id<()>) -> Reacting {
+    Box::pin(async move {
+        let (name, live, now) = (app.provider().name(), app.provider().is_live(), app.db().clock().now());
+        let cursor = app.db().read(move |tx| queries::cursor(tx, name)).await?;
+        let mut since = cursor.map_or(now.minus(AT_FIRST), |cursor| cursor.minus(OVERLAP));
+        loop {
+            let notices = patiently(app.provider().notices(since)).await?;
+            let newest = notices.iter().map(|notice| notice.at).max();
+            for some in notices.chunks(AT_ONCE).map(<[_]>::to_vec) {
+                let keep = move |tx: &Tx| {
+                    some.iter().try_for_each(|notice| commands::receive(tx, name, live, notice))
+                };
+                app.db().write(keep).await?;
+            }
+            match newest {
+                Some(newest) if newest > since => since = newest,
+                _ => break,
+            }
+        }
+        app.db()
+            .write(move |tx| {
+                commands::listed(tx, name, now)?;
+                events::schedule(tx, WEBHOOK_CATCH_UP, subject, tx.now().plus(CATCHES_UP_EVERY))
+            })
+            .await
+    })
+}
