@@ -88,6 +88,10 @@ impl Provider for Absent {
         self.refuse()
     }
 
+    fn notices<'a>(&'a self, _: Time) -> Answering<'a, Vec<Notice>> {
+        self.refuse()
+    }
+
     fn records<'a>(&'a self, _: Time, _: Time) -> Answering<'a, Vec<Record>> {
         self.refuse()
     }

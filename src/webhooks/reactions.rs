@@ -37,6 +37,8 @@ enum Matter {
     Charge(Box<Attempt>),
     Refund(RefundId, Box<RefundRequest>),
     Transfer(ItemId, Box<TransferRequest>),
+    /// A chargeback, by the provider's id of it.
+    Chargeback(String),
     /// A freelancer's account, by the provider's id of it.
     Account(String),
     /// It is known and nothing about it is open.
@@ -57,6 +59,7 @@ pub fn apply(app: App, event: Id<()>) -> Reacting {
             Some((Matter::Refund(id, request), told)) => apply_refund(&app, told, id, &request).await,
             Some((Matter::Transfer(id, request), told)) => apply_transfer(&app, told, id, &request).await,
             Some((Matter::Account(reference), told)) => look_at_account(&app, told, reference).await,
+            Some((Matter::Chargeback(reference), told)) => apply_chargeback(&app, told, &reference).await,
             Some((Matter::Settled, told)) => app.db().write(move |tx| commands::done(tx, told.id)).await,
             Some((Matter::Unknown, told)) => park(&app, told).await,
         }
@@ -82,7 +85,7 @@ fn matter(tx: &Tx, told: &Told) -> Result<Matter> {
         NoticeKind::Account => Ok(Matter::Account(told.reference.clone())),
         // What leaves a freelancer's account for his bank says how the account stands; our own is no concern here.
         NoticeKind::Payout => Ok(told.account.clone().map_or(Matter::Settled, Matter::Account)),
-        NoticeKind::Chargeback => Ok(Matter::Unknown),
+        NoticeKind::Chargeback => Ok(Matter::Chargeback(told.reference.clone())),
         NoticeKind::Other => Ok(Matter::Settled),
     }
 }
@@ -133,6 +136,21 @@ async fn apply_transfer(app: &App, told: Told, id: ItemId, request: &TransferReq
             commands::done(tx, told.id)
         })
         .await
+}
+
+async fn apply_chargeback(app: &App, told: Told, reference: &str) -> Result<()> {
+    let Some(state) = patiently(app.provider().look_at_chargeback(reference)).await? else {
+        return park(app, told).await;
+    };
+    let id = told.id;
+    let is_known = app.db().write(move |tx| {
+        let is_known = payments::chargeback_told(tx, &state)?;
+        if is_known {
+            commands::done(tx, id)?;
+        }
+        Ok(is_known)
+    });
+    if is_known.await? { Ok(()) } else { park(app, told).await }
 }
 
 /// Lets payouts look at the account, as they do when they come to it by themselves.

@@ -17,9 +17,9 @@ use super::payments::unknown::only_begin;
 use crate::support::{Person, TestApp, Troubles};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// As many beats as it takes to give a silent node up.
 /// After it, nothing that was sent is still on its way.
 const ARRIVED: Duration = Duration::from_secs(21);
+/// As many beats as it takes to give a silent node up.
 const PATIENCE: usize = 13;
 
 /// Like `troubles.parts()`, at the time of `app`.

@@ -15,7 +15,6 @@ use guildhall::providers::{
 };
 use guildhall::reconciliation::{self, Report, Window};
 use guildhall::time::Time;
-use guildhall::users::passwords::Cost;
 use serde_json::{Value, json};
 
 use crate::support::payments::the_rest_is_the_sandboxs;
@@ -121,7 +120,7 @@ impl Day {
         let make = move |db: &Db| -> Arc<dyn Provider> {
             Arc::new(Telling { sandbox: Books { sandbox: Sandbox::new(db.clone()), told: telling } })
         };
-        let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+        let parts = Parts { provider: Box::new(make), ..TestApp::parts() };
         let app = TestApp::made_of(parts, |config| {
             config.market.clearance = Duration::ZERO;
             config.verify_hourly = false;

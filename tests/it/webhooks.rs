@@ -477,6 +477,18 @@ async fn what_freelancers_are_paid_is_told_too() {
 }
 
 #[tokio::test]
+async fn a_chargeback_is_told_and_freezes_its_order() {
+    let app = TestApp::telling().await;
+    let (buyer, seller, order) = ordered(&app).await;
+    app.pay(&buyer, &order, "pm_sandbox_chargeback").await.expect(201);
+    app.advance(A_WHILE).await;
+    assert_eq!(app.states().await, ["done", "done"]);
+    assert_eq!(app.journals("chargeback_withdrawn").await, 1);
+    app.move_order(&seller, &order, "cancelled").await.problem(409, "chargeback_open");
+    app.verify().await;
+}
+
+#[tokio::test]
 async fn a_transfer_whose_answer_was_lost_is_told() {
     let app = TestApp::new().await;
     let (buyer, seller) = app.paid_people().await;

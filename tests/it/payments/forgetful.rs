@@ -14,7 +14,6 @@ use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,
 };
-use guildhall::users::passwords::Cost;
 
 use crate::support::TestApp;
 use crate::support::payments::the_books_are_the_sandboxs;
@@ -160,7 +159,7 @@ async fn a_provider_without_memory_charges_and_refunds_once() {
     let make = move |db: &Db| -> Arc<dyn Provider> {
         Arc::new(Forgetful { sandbox: Sandbox::new(db.clone()), sent: Mutex::default(), line: own })
     };
-    let parts = Parts { password_cost: Cost::CHEAP, provider: Box::new(make), ..Parts::default() };
+    let parts = Parts { provider: Box::new(make), ..TestApp::parts() };
     let app = TestApp::made_of(parts, |_| {}).await;
     let (buyer, seller) = (app.buyer().await, app.seller().await);
     let mut orders = Vec::new();
