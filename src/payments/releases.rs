@@ -33,13 +33,14 @@ fn earned(row: &Row) -> Result<Earned> {
     })
 }
 
-/// What can be paid out now in one currency, the oldest first, `most` of it.
+/// What can be paid out now in one currency, the oldest first, `most` of it. What a bank may take back waits.
 pub fn cleared(tx: &Tx, freelancer: UserId, currency: Currency, most: i64) -> Result<Vec<Earned>> {
     tx.all(
         "select r.id, r.order_id, o.title, r.net_minor - r.taken_minor, r.currency, r.available_at
          from releases r join orders o on o.id = r.order_id
          where r.freelancer_id = $1 and r.currency = $2 and r.payout_id is null and r.available_at <= $3
              and r.net_minor > r.taken_minor
+             and not exists (select 1 from chargebacks c where c.order_id = r.order_id and c.status = 'open')
          order by r.available_at, r.id limit $4",
         params![freelancer, currency, tx.now(), most],
         earned,
@@ -49,8 +50,9 @@ pub fn cleared(tx: &Tx, freelancer: UserId, currency: Currency, most: i64) -> Re
 /// What can be paid out now, per currency.
 pub fn cleared_in_all(tx: &Tx, freelancer: UserId) -> Result<Vec<Money>> {
     tx.all(
-        "select cast(sum(net_minor - taken_minor) as bigint), currency from releases
+        "select cast(sum(net_minor - taken_minor) as bigint), currency from releases r
          where freelancer_id = $1 and payout_id is null and available_at <= $2 and net_minor > taken_minor
+             and not exists (select 1 from chargebacks c where c.order_id = r.order_id and c.status = 'open')
          group by currency order by currency",
         params![freelancer, tx.now()],
         |row| Ok(Money::new(row.next()?, row.next()?)),

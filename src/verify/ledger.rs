@@ -44,7 +44,7 @@ pub(super) fn has_causes(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 fn reserves_end_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let reserves = "select r.id, r.status, r.amount_minor,
             cast(coalesce(sum(case when j.kind = 'refund_reserved' and l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
-            cast(coalesce(sum(case when j.kind = 'refund' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
+            cast(coalesce(sum(case when j.kind in ('refund', 'refund_by_hand') and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
             cast(coalesce(sum(case when j.kind = 'refund_returned' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint)
          from refunds r left join ledger_journals j on j.cause_id = r.id
          left join ledger_lines l on l.journal_id = j.id group by r.id, r.status, r.amount_minor";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use guildhall::providers::ChargebackStatus::{self, Lost, Open, Strange, Warning, Won};
 use serde_json::{Value, json};
 
-use crate::support::{Person, TestApp, order_path};
+use crate::support::{Person, TestApp, Trouble, Troubles, order_path};
 
 struct Books {
     losses: i64,
@@ -309,5 +309,23 @@ async fn a_refund_while_the_bank_takes_it_back_never_pays_twice_unseen() {
         app.keeps_its_rules().await;
         assert_eq!(app.order(&seller, &order).await["fee"], "0.00");
     }
+    end(&app).await;
+}
+
+#[tokio::test]
+async fn what_comes_back_while_the_bank_decides_waits_for_it() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.refund_after_release(&seller, &payment, "10.00").await.expect(201);
+    app.charge_back(&payment, 3990, Open).await;
+    app.settle().await;
+    assert_eq!(books(&app, &seller, &order).await.all(), [-3990, 499, 0, 900, 0, 3591]);
+    assert!(!app.pays_out(&seller, "USD").await, "the bank may take it yet");
+    app.charge_back(&payment, 3990, Won).await;
+    assert!(app.pays_out(&seller, "USD").await);
+    assert_eq!(books(&app, &seller, &order).await.all(), [0, 499, 0, 0, 0, 0]);
     end(&app).await;
 }

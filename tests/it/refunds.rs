@@ -231,11 +231,11 @@ async fn goes_back_bit_by_bit(
             let order = guildhall::id::Id::<()>::from_wire(order["id"].as_str().unwrap());
             move |tx| {
                 tx.all(
-                    "select (select coalesce(sum(amount_minor), 0) from transactions where order_id = $1 and type = 'fee')
-                         - (select coalesce(sum(amount_minor), 0) from transactions where order_id = $1 and type = 'fee_return')
+                    "select (select cast(coalesce(sum(amount_minor), 0) as bigint) from transactions where order_id = $1 and type = 'fee')
+                         - (select cast(coalesce(sum(amount_minor), 0) as bigint) from transactions where order_id = $1 and type = 'fee_return')
                      union all
-                     select (select coalesce(sum(amount_minor), 0) from transactions where order_id = $1 and type = 'release')
-                         - (select coalesce(sum(amount_minor), 0) from transactions where order_id = $1 and type = 'clawback')",
+                     select (select cast(coalesce(sum(amount_minor), 0) as bigint) from transactions where order_id = $1 and type = 'release')
+                         - (select cast(coalesce(sum(amount_minor), 0) as bigint) from transactions where order_id = $1 and type = 'clawback')",
                     guildhall::params![order],
                     |row| row.next(),
                 )

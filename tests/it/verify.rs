@@ -87,7 +87,7 @@ const DAMAGES: &[(&str, &str)] = &[
     ),
     ("1 12", "insert into ledger_journals (id, at, order_id, kind, cause_id) select {id}, {time}, id, 'charge', {id} from orders limit 1"),
     (
-        "2",
+        "2 12",
         "insert into ledger_journals (id, at, order_id, kind, cause_id)
              select {id}, {time}, id, 'adjustment', {id} from orders where status = 'completed' limit 1;
          insert into ledger_lines (journal_id, line, account, amount_minor, currency)
@@ -103,7 +103,7 @@ const DAMAGES: &[(&str, &str)] = &[
          insert into ledger_lines (journal_id, line, account, amount_minor, currency) values ({id}, 2, 'fees', 1, 'USD')",
     ),
     ("3", "update payments set refunded_minor = 1 where order_id in (select id from orders where status = 'active')"),
-    ("3 12 13", "update refunds set status = 'failed'"),
+    ("3 12 13 15", "update refunds set status = 'failed'"),
     ("3", "update orders set fee_minor = 1 where status = 'cancelled'"),
     ("3", "delete from transactions where type = 'charge'"),
     ("3", "update orders set fee_rate_bp = 900 where status = 'active'"),
@@ -136,7 +136,7 @@ const DAMAGES: &[(&str, &str)] = &[
     ("9", "delete from service_tags where tag_folded = 'logo'"),
     ("9", "update services set listed = false"),
     ("10", "delete from timers where kind = 'dispute_deadline'"),
-    ("10", "update timers set subject_id = {id} where kind = 'dispute_deadline'"),
+    ("10", "update timers set subject_id = {id} where id = (select id from timers where kind = 'dispute_deadline' order by id limit 1)"),
     ("10", "update disputes set status = 'decided', closed_at = {time}, refund_minor = 0 where status = 'open'"),
     ("10", "update dispute_offers set accepted_at = null"),
     ("10", "update disputes set refund_minor = refund_minor + 1 where status = 'settled'"),

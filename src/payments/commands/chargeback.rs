@@ -46,7 +46,7 @@ pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
         return Ok(true);
     }
     let (chargeback, is_new) = match known {
-        Some(known) => (known, false),
+        Some(known) => (Chargeback { evidence_due: told.evidence_due, ..known }, false),
         None => (record(tx, &payment, told)?, true),
     };
     note(tx, chargeback.id, told)?;

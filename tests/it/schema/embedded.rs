@@ -131,11 +131,13 @@ fn is_id(column: &str) -> bool {
 
 fn is_moment(column: &str) -> bool {
     let ends = ["_at", "_until"].iter().any(|end| column.ends_with(end));
-    ends || ["at", "pay_by", "decide_by", "window_start"].contains(&column)
+    ends || ["at", "pay_by", "decide_by", "evidence_due", "window_from", "window_start", "window_to"]
+        .contains(&column)
 }
 
 fn is_json(column: &str) -> bool {
-    ["detail", "fixed", "skills", "portfolio", "tags", "data", "body", "headers", "wanted"].contains(&column)
+    ["detail", "fixed", "skills", "portfolio", "report", "tags", "data", "body", "headers", "wanted"]
+        .contains(&column)
 }
 
 /// The columns that are 0 or 1.
