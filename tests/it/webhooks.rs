@@ -480,11 +480,12 @@ async fn what_freelancers_are_paid_is_told_too() {
 async fn a_chargeback_is_told_and_freezes_its_order() {
     let app = TestApp::telling().await;
     let (buyer, seller, order) = ordered(&app).await;
-    app.pay(&buyer, &order, "pm_sandbox_chargeback").await.expect(201);
+    let payment = app.pay(&buyer, &order, "pm_sandbox_chargeback").await.expect(201).json();
     app.advance(A_WHILE).await;
     assert_eq!(app.states().await, ["done", "done"]);
     assert_eq!(app.journals("chargeback_withdrawn").await, 1);
-    app.move_order(&seller, &order, "cancelled").await.problem(409, "chargeback_open");
+    assert_eq!(app.order(&seller, &order).await["status"], "disputed");
+    app.refund(&seller, &payment, None).await.problem(409, "chargeback_open");
     app.verify().await;
 }
 
