@@ -86,7 +86,9 @@ fn the_tables_of_the_documentation_are_those_of_the_code() {
     let path = root().join("docs/money.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut written = text.clone();
-    for (name, table) in [("accounts", accounts()), ("journals", journals()), ("orders", orders()), ("states", states())] {
+    for (name, table) in
+        [("accounts", accounts()), ("journals", journals()), ("orders", orders()), ("states", states())]
+    {
         let mark = format!("<!-- generated: {name} -->\n");
         let (before, rest) = written.split_once(&mark).unwrap_or_else(|| panic!("no mark for {name}"));
         let (_, after) = rest.split_once("<!-- end -->").unwrap();
