@@ -320,7 +320,6 @@ pub(super) fn paid_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         Ok((!expected).then(|| format!("order {order} is {status} and has {payments} successful payments")))
     })?;
     taken_means_paid(tx, found)?;
-    asked_for(tx, found)?;
     let others =
         "select p.id, o.id, p.amount_minor, p.currency, o.amount_minor + o.service_fee_minor, o.currency
          from payments p join orders o on o.id = p.order_id
@@ -362,20 +361,5 @@ fn taken_means_paid(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         } else {
             None
         })
-    })
-}
-
-/// Whatever is open is asked for: by a timer, or by a person who has a case of it.
-fn asked_for(tx: &Tx, found: &mut Witnesses) -> Result<()> {
-    let open = "select s.what, s.id from (
-             select 'payment' as what, id, 'payment_ask' as timer from payments where status = 'pending'
-             union all
-             select 'refund', id, 'refund_send' from refunds where status = 'pending'
-         ) as s
-         where not exists (select 1 from timers t where t.kind = s.timer and t.subject_id = s.id)
-           and not exists (select 1 from cases c where c.subject_id = s.id and c.resolved_at is null)";
-    found.search(tx, open, params![], |row| {
-        let (what, id): (String, Id<()>) = (row.next()?, row.next()?);
-        Ok(Some(format!("{what} {id} is open, and nobody asks how it ends")))
     })
 }
