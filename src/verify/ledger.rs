@@ -13,6 +13,7 @@ const CAUSES: &[(&str, &str)] = &[
     ("provider_fee", "from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund_reserved", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("refund_by_hand", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund_returned", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("release", "from orders c where c.id = j.cause_id and c.id = j.order_id"),
     ("payout", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
