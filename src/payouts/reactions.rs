@@ -59,7 +59,7 @@ enum Asking {
 
 /// Asks for one transfer and books the answer; when to ask again, if it is still on its way.
 async fn transfer(app: App, item: ItemId, request: TransferRequest) -> Result<Option<Duration>, Asking> {
-    match patiently(app.provider().transfer(&request)).await {
+    match sent_once(&app, &request).await {
         Ok(outcome) => {
             failpoint::reach("payout:sent");
             let again = match &outcome {
@@ -72,6 +72,15 @@ async fn transfer(app: App, item: ItemId, request: TransferRequest) -> Result<Op
         }
         Err(Unanswered::NotNow { retry_after, .. }) => Err(Asking::NotNow(retry_after.unwrap_or(ALONE_FOR))),
         Err(unanswered) => Err(Asking::Failed(unanswered.into())),
+    }
+}
+
+/// Looks for the transfer, and sends it if the provider has none: providers forget keys after a day, and a payout may be
+/// tried for longer.
+async fn sent_once(app: &App, request: &TransferRequest) -> Result<TransferOutcome, Unanswered> {
+    match patiently(app.provider().look_for_transfer(request)).await? {
+        Some(outcome) => Ok(outcome),
+        None => patiently(app.provider().transfer(request)).await,
     }
 }
 
