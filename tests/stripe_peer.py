@@ -332,16 +332,18 @@ class Peer:
 
     def create_transfer(self, given):
         self.known(given, "amount", "currency", "destination", "source_transaction", "transfer_group", "metadata")
-        account, charge = self.find("account", given["destination"]), self.find("charge", given["source_transaction"])
+        account, source = self.find("account", given["destination"]), given.get("source_transaction")
+        charge = self.find("charge", source) if source else None
         amount = self.amount(given)
         if account["capabilities"].get("transfers") != "active":
             raise Refusal(400, "insufficient_capabilities_for_transfer", "Your destination account needs to have at least one of the following capabilities enabled: transfers")
-        if given["currency"] != charge["currency"] or amount + charge["amount_transferred"] > charge["amount"] - charge["amount_refunded"]:
+        if charge and (given["currency"] != charge["currency"] or amount + charge["amount_transferred"] > charge["amount"] - charge["amount_refunded"]):
             raise Refusal(400, None, "Transfers using this transaction as a source must not exceed the source amount")
-        charge["amount_transferred"] += amount
+        if charge:
+            charge["amount_transferred"] += amount
         found = self.make("transfer", {
             "amount": amount, "amount_reversed": 0, "reversed": False, "currency": given["currency"], "destination": account["id"],
-            "source_transaction": charge["id"], "transfer_group": given.get("transfer_group"), "metadata": given.get("metadata", {}),
+            "source_transaction": source, "transfer_group": given.get("transfer_group"), "metadata": given.get("metadata", {}),
         })
         self.book(found, "transfer", -amount)
         self.tell("transfer.created", found)

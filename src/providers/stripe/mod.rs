@@ -367,7 +367,8 @@ impl Stripe {
         self.read(Ask::get("retrieve_account", path, Form::default())).await
     }
 
-    /// Out of the very charge, so that it need not have arrived in the balance yet.
+    /// Out of the very charge, so that it need not have arrived in the balance yet. What was taken back of a transfer lies
+    /// in the balance, and the charge does not give it twice.
     async fn pay_freelancer(&self, transfer: &TransferRequest) -> Result<TransferOutcome, Unanswered> {
         let returned =
             |code: String, message: String| TransferOutcome::Returned { reference: None, code, message };
@@ -379,11 +380,15 @@ impl Stripe {
         let Some(charge) = &intent.latest_charge else {
             return Ok(returned("charge_missing".to_owned(), "the payment has no charge".to_owned()));
         };
+        let of_order = Form::default().with("transfer_group", transfer.order_id);
+        let taken_back = |other: &Transfer| other.reversed;
+        let again = self.first("list_transfers", "/v1/transfers", of_order, taken_back).await?.is_some();
+        let source = (!again).then(|| charge.id());
         let form = Form::default()
             .with("amount", amount)
             .with("currency", amounts::code(transfer.amount))
             .with("destination", &transfer.account)
-            .with("source_transaction", charge.id())
+            .with_some("source_transaction", source)
             .with("transfer_group", transfer.order_id)
             .with("metadata[order_id]", transfer.order_id)
             .with("metadata[transfer_id]", transfer.transfer_id)
