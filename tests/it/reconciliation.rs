@@ -183,7 +183,7 @@ impl Day {
                     of,
                     key: None,
                     fee: None,
-                    at: self.app.app.db().clock().now(),
+                    at: self.app.app.db().clock().now().minus(Duration::from_secs(60)),
                 };
                 self.told.records.lock().unwrap().push(record);
             }
