@@ -14,7 +14,7 @@ use crate::events;
 use crate::id::Id;
 use crate::orders::OrderId;
 use crate::params;
-use crate::providers::{Answering, PATIENCE, Unanswered, patiently};
+use crate::providers::{Answering, Unanswered, patiently};
 use crate::time::Time;
 use crate::words;
 
@@ -195,9 +195,9 @@ enum Absence {
 }
 
 /// The provider has none of it. While what was sent may still be on its way that says nothing.
-fn absent(tx: &Tx, asked: &Asked) -> Result<Absence> {
+fn absent(tx: &Tx, asked: &Asked, arrives_within: Duration) -> Result<Absence> {
     let (known, now) = (noted(tx, asked)?, tx.now());
-    let arrived_by = known.last_sent_at.map_or(now, |sent| sent.plus(PATIENCE));
+    let arrived_by = known.last_sent_at.map_or(now, |sent| sent.plus(arrives_within));
     if known.may_be_sent(now) && arrived_by <= now {
         // One turn, although it is a look and a sending.
         tx.execute("update provider_calls set tries = tries - 1 where key = $1", params![asked.key])?;
@@ -352,8 +352,8 @@ pub async fn resolve<'a, T>(
             Err(why) => return unknown(app, asked, why, false).await,
             Ok(None) => {}
         }
-        let missing = asked.clone();
-        match app.db().write(move |tx| absent(tx, &missing)).await? {
+        let (missing, arrives_within) = (asked.clone(), app.provider().arrives_within());
+        match app.db().write(move |tx| absent(tx, &missing, arrives_within)).await? {
             Absence::SendAgain => {}
             Absence::Later => return Ok(Found::Nothing),
             Absence::Proven => return Ok(Found::Absent),

@@ -36,6 +36,11 @@ pub trait Provider: Send + Sync {
     /// Its name in payments and in `/webhooks/{provider}`.
     fn name(&self) -> &'static str;
 
+    /// How long after it was sent something without an answer may still arrive: before that it is not sent again.
+    fn arrives_within(&self) -> Duration {
+        PATIENCE
+    }
+
     /// What to send as a payment method, for people: examples, or all that there are.
     fn methods(&self) -> &[&'static str];
 

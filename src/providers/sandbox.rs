@@ -40,6 +40,9 @@ const METHODS: &[&str] = &[
     "pm_sandbox_chargeback",
 ];
 
+/// Longer than a transaction waits for its turn and for the fate of its commit.
+const TRANSACTION_ENDS_WITHIN: Duration = Duration::from_secs(3);
+
 /// `pm_sandbox_pending` settles by itself after it, so does a refund of `pm_sandbox_refundPending`, and
 /// `pm_sandbox_chargeback` is taken back.
 const SETTLES_AFTER: Duration = Duration::from_secs(2);
@@ -105,6 +108,11 @@ impl Sandbox {
 impl Provider for Sandbox {
     fn name(&self) -> &'static str {
         "sandbox"
+    }
+
+    /// Its transaction has ended by then, one way or the other.
+    fn arrives_within(&self) -> Duration {
+        TRANSACTION_ENDS_WITHIN
     }
 
     fn methods(&self) -> &[&'static str] {
