@@ -147,7 +147,7 @@ const DAMAGES: &[(&str, &str)] = &[
     ("11", "update transactions set status = 'pending' where type = 'payout'"),
     ("11", "update payout_items set status = 'pending'"),
     ("11", "delete from timers where kind = 'payout_schedule'"),
-    ("12", "update ledger_journals set cause_id = {id} where kind = 'release' and order_id = (select min(order_id) from releases)"),
+    ("12", "update ledger_journals set cause_id = {id} where kind = 'release' and order_id = (select order_id from releases order by order_id limit 1)"),
     ("12", "update ledger_journals set kind = 'refund_returned' where kind = 'refund'"),
     ("12", "update releases set fee_minor = fee_minor + 1"),
     (
@@ -155,7 +155,7 @@ const DAMAGES: &[(&str, &str)] = &[
         "insert into cases (id, kind, subject_id, detail, opened_at, resolved_at, resolution)
              values ({id}, 'fee_drift', {id}, '{}', {time}, {time}, 'booked')",
     ),
-    ("13 9", "delete from events where kind = 'payment_succeeded' and subject_id = (select min(order_id) from payments)"),
+    ("13 9", "delete from events where kind = 'payment_succeeded' and subject_id = (select order_id from payments order by order_id limit 1)"),
     ("13", "update events set kind = 'refund_failed' where kind = 'refund_succeeded'"),
     ("14 7", "update events set actor_id = (select id from users where username = 'stranger') where kind = 'order_delivered'"),
     ("14", "update events set at = {time} where kind = 'order_completed'"),

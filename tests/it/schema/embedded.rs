@@ -130,7 +130,7 @@ fn is_id(column: &str) -> bool {
 }
 
 fn is_moment(column: &str) -> bool {
-    let ends = ["_at", "_until"].iter().any(|end| column.ends_with(end));
+    let ends = ["_at", "_since", "_until"].iter().any(|end| column.ends_with(end));
     ends || ["at", "pay_by", "decide_by", "evidence_due", "window_from", "window_start", "window_to"]
         .contains(&column)
 }
