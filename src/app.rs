@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::events::{self, Handler, Handlers, Node, Subscribers};
 use crate::http::{Authentication, Operation, RateLimits, idempotency};
 use crate::id::Id;
-use crate::providers::telling::{self, SANDBOX_SETTLE, SANDBOX_TELL, Telling};
+use crate::providers::sandbox::telling::{self, SANDBOX_SETTLE, SANDBOX_TELL, Telling};
 use crate::providers::{Absent, Provider, Sandbox, Stripe, sandbox, stripe};
 use crate::time::Clock;
 use crate::users::passwords::{Cost, Hasher};

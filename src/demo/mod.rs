@@ -21,7 +21,7 @@ use crate::events;
 use crate::id::Id;
 use crate::params;
 use crate::providers::patiently;
-use crate::providers::telling::Telling;
+use crate::providers::sandbox::telling::Telling;
 use crate::time::Clock;
 use crate::{payments, payouts};
 

@@ -19,7 +19,7 @@ pub use amount::Amount;
 pub use field::{Change, Field, IdRef, Read, Wrong, integer, word};
 pub use fold::fold;
 pub use node::{Malformed, Node};
-pub use text::{HttpUrl, Text, TextLimits};
+pub use text::{HttpUrl, Reason, Text, TextLimits};
 
 /// The declaration of one field, for the parser and the document.
 pub struct FieldSpec {

@@ -14,6 +14,17 @@ pub trait TextLimits: Send + Sync + 'static {
     const MULTILINE: bool = false;
 }
 
+/// The limits of a reason.
+pub struct ReasonLimits;
+impl TextLimits for ReasonLimits {
+    const MIN: usize = 1;
+    const MAX: usize = 5_000;
+    const MULTILINE: bool = true;
+}
+
+/// Why somebody decides so, in their words.
+pub type Reason = Text<ReasonLimits>;
+
 /// Text within the limits of `L`.
 pub struct Text<L>(String, PhantomData<fn() -> L>);
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::actor::{Actor, UserId};
 use crate::form;
-use crate::form::{Amount, IdRef, Text, TextLimits};
+use crate::form::{Amount, IdRef, Reason, Text, TextLimits};
 use crate::id::Id;
 use crate::money::{Currency, Money};
 use crate::orders::{Order, OrderId};
@@ -358,15 +358,6 @@ impl TextLimits for MethodName {
     const MAX: usize = 128;
 }
 
-/// The limits of a reason.
-#[derive(Debug)]
-pub enum Reason {}
-impl TextLimits for Reason {
-    const MIN: usize = 1;
-    const MAX: usize = 5_000;
-    const MULTILINE: bool = true;
-}
-
 form! {
     /// Pays an order. The amount is the order's `total`, the currency its own; those that are sent must be equal.
     pub struct Pay {
@@ -394,7 +385,7 @@ form! {
         /// How much; all that is left unless said.
         amount: Option<Amount>,
         /// Why, for both parties to read.
-        reason: Text<Reason>,
+        reason: Reason,
         /// Give it back although the order is completed: the freelancer's part comes out of what the order earned and is
         /// not paid out yet, the rest becomes a debt that is set off against the next releases; the house gives its fees
         /// back pro rata.

@@ -7,8 +7,8 @@ use crate::error::{self, FORBIDDEN, NOT_FOUND, Result};
 use crate::form;
 use crate::form::{Field, Node, Read, integer};
 use crate::http::{Access, Answer, Call, Operation, get, patch, post, put};
-use crate::providers::knobs::{self, Knobs};
 use crate::providers::sandbox;
+use crate::providers::sandbox::knobs::{self, Knobs};
 use crate::words;
 
 use super::model::SeenPayment;

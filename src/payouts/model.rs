@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::actor::UserId;
 use crate::config::{Config, PayoutsBy};
 use crate::form;
-use crate::form::{Change, HttpUrl, Text, TextLimits};
+use crate::form::{Change, HttpUrl, Reason, Text, TextLimits};
 use crate::id::Id;
 use crate::money::{Currency, Money, Threshold};
 use crate::orders::OrderId;
@@ -329,15 +329,6 @@ impl TextLimits for Reference {
     const MAX: usize = 128;
 }
 
-/// The limits of a reason.
-#[derive(Debug)]
-pub enum Reason {}
-impl TextLimits for Reason {
-    const MIN: usize = 1;
-    const MAX: usize = 5_000;
-    const MULTILINE: bool = true;
-}
-
 form! {
     /// Opens an account at the payment provider, or goes on with it.
     pub struct OpenPayoutAccount {
@@ -394,7 +385,7 @@ form! {
         /// What the payment is found by at the bank.
         reference: Option<Text<Reference>>,
         /// Why it was returned, for the freelancer to read.
-        reason: Option<Text<Reason>>,
+        reason: Option<Reason>,
     }
 }
 

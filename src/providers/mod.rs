@@ -2,12 +2,10 @@
 //! no service; moves money only when it is told to, with a key.
 
 mod absent;
-pub mod knobs;
 mod notice;
 pub mod sandbox;
 pub mod signature;
 pub mod stripe;
-pub mod telling;
 
 use std::fmt;
 use std::future::Future;

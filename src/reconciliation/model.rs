@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::form;
-use crate::form::{Text, TextLimits};
+use crate::form::Reason;
 use crate::id::Id;
 use crate::ledger::Account;
 use crate::money::{Currency, Money};
@@ -358,20 +358,11 @@ pub struct Decision {
     pub resolved_at: Time,
 }
 
-/// The limits of a reason.
-#[derive(Debug)]
-pub enum ReasonLimits {}
-impl TextLimits for ReasonLimits {
-    const MIN: usize = 1;
-    const MAX: usize = 5_000;
-    const MULTILINE: bool = true;
-}
-
 form! {
     /// Approves what is proposed for a difference, or accepts one for which nothing can be booked.
     pub struct Approve {
         /// Why, for whoever reads the books later.
-        reason: Text<ReasonLimits>,
+        reason: Reason,
     }
     server_sets { resolution: "by what is proposed", proposed: "by the reconciliation" }
 }

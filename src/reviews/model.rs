@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::actor::UserId;
 use crate::form;
-use crate::form::{Field, IdRef, Node, Read, Text, TextLimits, integer};
+use crate::form::{Field, IdRef, Node, Read, Reason, Text, TextLimits, integer};
 use crate::id::Id;
 use crate::listings::{Listing, ListingId};
 use crate::orders::{Order, OrderId};
@@ -134,14 +134,6 @@ impl TextLimits for Comment {
     const MULTILINE: bool = true;
 }
 
-/// Why a review is hidden.
-pub struct Reason;
-impl TextLimits for Reason {
-    const MIN: usize = 1;
-    const MAX: usize = 5_000;
-    const MULTILINE: bool = true;
-}
-
 form! {
     /// A review of a completed order: name the order, or the service for the oldest order of it that has no review yet.
     pub struct WriteReview {
@@ -159,7 +151,7 @@ form! {
 form! {
     /// Why a review is hidden; kept in the event log for the audit.
     pub struct Hide {
-        reason: Text<Reason>,
+        reason: Reason,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::actor::{Role, UserId};
 use crate::form;
-use crate::form::{Change, Field, Node, Read, Text, TextLimits, Wrong, fold};
+use crate::form::{Change, Field, Node, Read, Reason, Text, TextLimits, Wrong, fold};
 use crate::time::Time;
 use crate::words;
 
@@ -287,14 +287,6 @@ impl TextLimits for LookedUp {
     const MAX: usize = 254;
 }
 
-/// Why an administrator acts.
-pub struct Reason;
-impl TextLimits for Reason {
-    const MIN: usize = 1;
-    const MAX: usize = 5_000;
-    const MULTILINE: bool = true;
-}
-
 form! {
     /// A new account.
     pub struct Register {
@@ -353,7 +345,7 @@ form! {
 form! {
     /// Why an account is suspended or reinstated.
     pub struct Suspend {
-        reason: Text<Reason>,
+        reason: Reason,
     }
 }
 

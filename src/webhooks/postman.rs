@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::alone;
 use crate::id::Id;
-use crate::providers::{sandbox, telling};
+use crate::providers::sandbox::{self, telling};
 
 use super::routes;
 

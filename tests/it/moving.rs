@@ -11,7 +11,7 @@ use guildhall::id::Id;
 use guildhall::moving::{self, Checked, Contents, Kind, Progress, STAYS, TABLES};
 use guildhall::params;
 use guildhall::payments::cases;
-use guildhall::providers::knobs::{self, Knobs};
+use guildhall::providers::sandbox::knobs::{self, Knobs};
 use guildhall::providers::{Notice, NoticeKind};
 use guildhall::webhooks;
 use serde_json::{Value, json};

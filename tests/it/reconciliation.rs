@@ -10,14 +10,13 @@ use guildhall::db::Db;
 use guildhall::params;
 use guildhall::payments::cases::Kind;
 use guildhall::providers::{
-    Answering, Charge, Outcome, Provider, Record, Recorded, RefundOutcome, RefundRequest, Sandbox,
-    TransferOutcome, TransferRequest, summed,
+    Answering, Provider, Record, Recorded, Sandbox, TransferOutcome, TransferRequest, summed,
 };
 use guildhall::reconciliation::{self, Report, Window};
 use guildhall::time::Time;
 use serde_json::{Value, json};
 
-use crate::support::payments::the_rest_is_the_sandboxs;
+use crate::support::payments::charges_are_the_sandboxs;
 use crate::support::{Person, Program, TestApp};
 
 /// What the provider tells beside what its sandbox did, and the fees that it takes of charges.
@@ -77,31 +76,11 @@ struct Telling {
 }
 
 impl Provider for Telling {
-    fn name(&self) -> &'static str {
-        self.sandbox.name()
-    }
-
-    fn methods(&self) -> &[&'static str] {
-        self.sandbox.methods()
-    }
-
-    fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        self.sandbox.charge(charge)
-    }
-
-    fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        self.sandbox.confirm(charge)
-    }
-
-    fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
-        self.sandbox.refund(refund)
-    }
-
     fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
         self.sandbox.transfer(transfer)
     }
 
-    the_rest_is_the_sandboxs!();
+    charges_are_the_sandboxs!();
 }
 
 /// A day on which much has happened, and all of it on both sides.

@@ -8,7 +8,7 @@ use axum::body::Body;
 use guildhall::app::Parts;
 use guildhall::params;
 use guildhall::payments::{self, PaymentId};
-use guildhall::providers::telling::Telling;
+use guildhall::providers::sandbox::telling::Telling;
 use guildhall::providers::{sandbox, signature};
 use guildhall::webhooks;
 use http::Request;
@@ -571,7 +571,7 @@ async fn what_did_not_arrive_is_asked_for() {
     app.write(|tx| {
         tx.execute(
             "delete from timers where kind in ($1, $2)",
-            params![payments::PAYMENT_ASK, guildhall::providers::telling::SANDBOX_TELL],
+            params![payments::PAYMENT_ASK, guildhall::providers::sandbox::telling::SANDBOX_TELL],
         )
     })
     .await;

@@ -12,15 +12,13 @@ use crate::actor::UserId;
 use crate::db::{Json, Row, Sql, Tx};
 use crate::error::{self, Result};
 use crate::form;
-use crate::form::Text;
+use crate::form::Reason;
 use crate::id::Id;
 use crate::orders::OrderId;
 use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::time::Time;
 use crate::words;
-
-use super::model::Reason;
 
 words! {
     /// Why somebody has to look.
@@ -151,7 +149,7 @@ form! {
         /// One of the case's `resolutions`.
         resolution: Resolution,
         /// Why, for the audit.
-        reason: Text<Reason>,
+        reason: Reason,
     }
     server_sets {
         resolved_at: "by the server", resolved_by: "from your token"

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::{ChargebackStatus, Recorded};
+use super::reading::moment;
 use super::*;
 use crate::id::Id;
 use crate::money::Currency;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use guildhall::app::Parts;
 use guildhall::db::Db;
 use guildhall::params;
-use guildhall::providers::knobs::Knobs;
+use guildhall::providers::sandbox::knobs::Knobs;
 use guildhall::providers::{
     Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
     TransferRequest, Unanswered,

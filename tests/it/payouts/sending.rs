@@ -7,13 +7,10 @@ use std::time::Duration;
 use guildhall::app::Parts;
 use guildhall::db::Db;
 use guildhall::payouts;
-use guildhall::providers::{
-    Answering, Charge, Outcome, Provider, RefundOutcome, RefundRequest, Sandbox, TransferOutcome,
-    TransferRequest, Unanswered,
-};
+use guildhall::providers::{Answering, Provider, Sandbox, TransferOutcome, TransferRequest, Unanswered};
 use serde_json::{Value, json};
 
-use crate::support::payments::the_rest_is_the_sandboxs;
+use crate::support::payments::charges_are_the_sandboxs;
 use crate::support::{Person, TestApp, Trouble, Troubles};
 
 /// Longer than any pause between a few questions.
@@ -77,26 +74,6 @@ struct Scripted {
 }
 
 impl Provider for Scripted {
-    fn name(&self) -> &'static str {
-        self.sandbox.name()
-    }
-
-    fn methods(&self) -> &[&'static str] {
-        self.sandbox.methods()
-    }
-
-    fn charge<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        self.sandbox.charge(charge)
-    }
-
-    fn confirm<'a>(&'a self, charge: &'a Charge) -> Answering<'a, Outcome> {
-        self.sandbox.confirm(charge)
-    }
-
-    fn refund<'a>(&'a self, refund: &'a RefundRequest) -> Answering<'a, RefundOutcome> {
-        self.sandbox.refund(refund)
-    }
-
     fn transfer<'a>(&'a self, transfer: &'a TransferRequest) -> Answering<'a, TransferOutcome> {
         match self.script.0.lock().unwrap().pop_front() {
             Some(answer) => Box::pin(async { answer }),
@@ -104,7 +81,7 @@ impl Provider for Scripted {
         }
     }
 
-    the_rest_is_the_sandboxs!();
+    charges_are_the_sandboxs!();
 }
 
 fn refused() -> Result<TransferOutcome, Unanswered> {

@@ -11,7 +11,7 @@ use guildhall::config::Config;
 use guildhall::events;
 use guildhall::http::router;
 use guildhall::http::server::Peer;
-use guildhall::providers::telling::Telling;
+use guildhall::providers::sandbox::telling::Telling;
 use guildhall::users::passwords::Cost;
 use guildhall::verify;
 use http::{Method, Request};

@@ -471,6 +471,35 @@ macro_rules! the_books_are_the_sandboxs {
 }
 pub(crate) use the_books_are_the_sandboxs;
 
+/// The same with charges and refunds, for what is about transfers or records only.
+#[rustfmt::skip]
+macro_rules! charges_are_the_sandboxs {
+    () => {
+        fn name(&self) -> &'static str {
+            self.sandbox.name()
+        }
+
+        fn methods(&self) -> &[&'static str] {
+            self.sandbox.methods()
+        }
+
+        fn charge<'a>(&'a self, charge: &'a guildhall::providers::Charge) -> guildhall::providers::Answering<'a, guildhall::providers::Outcome> {
+            self.sandbox.charge(charge)
+        }
+
+        fn confirm<'a>(&'a self, charge: &'a guildhall::providers::Charge) -> guildhall::providers::Answering<'a, guildhall::providers::Outcome> {
+            self.sandbox.confirm(charge)
+        }
+
+        fn refund<'a>(&'a self, refund: &'a guildhall::providers::RefundRequest) -> guildhall::providers::Answering<'a, guildhall::providers::RefundOutcome> {
+            self.sandbox.refund(refund)
+        }
+
+        crate::support::payments::the_rest_is_the_sandboxs!();
+    };
+}
+pub(crate) use charges_are_the_sandboxs;
+
 #[derive(Clone, Copy, PartialEq)]
 enum CallKind {
     Send,

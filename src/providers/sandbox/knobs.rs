@@ -13,7 +13,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::params;
 
-use super::Unanswered;
+use super::super::Unanswered;
 
 /// What goes wrong, in percent of the calls or notices.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]

@@ -12,7 +12,8 @@ use crate::id::Id;
 use crate::params;
 use crate::time::Time;
 
-use super::{Notice, NoticeKind, knobs, sandbox, signature};
+use super::super::{Notice, NoticeKind, signature};
+use super::{knobs, sign};
 
 /// How much later than it should an event comes that is overtaken by others, and one that is late.
 const OVERTAKEN_AFTER: Duration = Duration::from_secs(3);
@@ -139,7 +140,7 @@ pub fn to_send(tx: &Tx, id: Id<()>) -> Result<Option<Sending>> {
     )?;
     let Some(noted) = noted else { return Ok(None) };
     let raw = noted.raw();
-    let signature = sandbox::sign(tx, &raw)?;
+    let signature = sign(tx, &raw)?;
     let mishaps = Mishaps::of(tx, &noted.said, &noted.reference)?;
     let forged = mishaps.forged.then(|| signature::sign("whsec_of_somebody_else", &raw, tx.now()));
     Ok(Some(Sending { raw, signature, forged, twice: mishaps.twice }))
