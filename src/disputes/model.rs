@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::actor::UserId;
 use crate::error::{Error, Result};
 use crate::form;
-use crate::form::{Amount, Field, Node, Read, Text, TextLimits, Wrong};
+use crate::form::{Amount, Percent, Text, TextLimits};
 use crate::id::Id;
-use crate::money::{Currency, Money, Rate};
+use crate::money::{Currency, Money};
 use crate::orders::{Order, OrderId, Side};
 use crate::time::Time;
 use crate::words;
@@ -25,7 +24,7 @@ words! {
         Open = "open",
         /// One side accepted what the other offered.
         Settled = "settled",
-        /// By an administrator, or by the silence of one side.
+        /// By an administrator, by the silence of one side, or by the buyer's bank.
         Decided = "decided",
     }
 }
@@ -298,18 +297,5 @@ mod tests {
         assert_eq!(looks(days(11)), days(13));
         assert_eq!(looks(days(13)), days(14));
         assert_eq!(looks(days(20)), days(14), "at once");
-    }
-
-    #[test]
-    fn percents_are_exact() {
-        let read = |node: Node| Percent::read(&node).ok().map(|percent| percent.0.basis_points());
-        assert_eq!(read(Node::Number("12.5".to_owned())), Some(1_250));
-        assert_eq!(read(Node::String("33.33".to_owned())), Some(3_333));
-        assert_eq!(read(Node::Number("0".to_owned())), Some(0));
-        assert_eq!(read(Node::Number("100".to_owned())), Some(10_000));
-        for wrong in ["100.01", "-1", "1e1", "33.333", "101"] {
-            assert_eq!(read(Node::Number(wrong.to_owned())), None, "{wrong}");
-        }
-        assert_eq!(read(Node::Bool(true)), None);
     }
 }

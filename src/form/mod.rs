@@ -5,6 +5,7 @@ mod amount;
 mod field;
 mod fold;
 mod node;
+mod percent;
 mod text;
 
 use std::marker::PhantomData;
@@ -19,6 +20,7 @@ pub use amount::Amount;
 pub use field::{Change, Field, IdRef, Read, Wrong, integer, word};
 pub use fold::fold;
 pub use node::{Malformed, Node};
+pub use percent::Percent;
 pub use text::{HttpUrl, Reason, Text, TextLimits};
 
 /// The declaration of one field, for the parser and the document.

@@ -108,6 +108,22 @@ fn integers_are_not_strings_nor_decimals() {
 }
 
 #[test]
+fn percents_are_exact() {
+    let read = |json: &str| {
+        let node = Node::parse(json.as_bytes()).expect("json");
+        Percent::read(&node).ok().map(|percent| percent.0.basis_points())
+    };
+    for (json, points) in
+        [("12.5", 1_250), ("\"33.33\"", 3_333), ("0", 0), ("100", 10_000), ("\"100.00\"", 10_000)]
+    {
+        assert_eq!(read(json), Some(points), "{json}");
+    }
+    for wrong in ["100.01", "-1", "1e1", "33.333", "101", "\"7,5\"", "true", "null"] {
+        assert_eq!(read(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn urls_are_of_the_web_and_without_credentials() {
     for bad in [
         "javascript:alert(1)",
