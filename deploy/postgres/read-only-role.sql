@@ -50,8 +50,8 @@ grant select (id, at, actor_id, kind, subject_id) on events to guildhall_reader;
 grant select (id, order_id, opened_by, wanted_minor, status, answered_at, reminded_at, decide_by, refund_minor, decided_by,
               closed_at, version, opened_at)
     on disputes to guildhall_reader;
-grant select (id, dispute_id, order_id, side, refund_minor, accepted_at, offered_at) on dispute_offers to guildhall_reader;
-grant select (id, dispute_id, order_id, author_id, created_at) on dispute_messages to guildhall_reader;
+grant select (dispute_id, side, refund_minor, accepted_at, offered_at) on dispute_offers to guildhall_reader;
+grant select (id, dispute_id, author_id, created_at) on dispute_messages to guildhall_reader;
 grant select (id, payment_id, order_id, amount_minor, currency, status, provider_key, requested_by, transaction_id,
               escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
     on refunds to guildhall_reader;

@@ -58,9 +58,9 @@ pub(super) fn write(
         created_at: tx.now(),
     };
     tx.execute(
-        "insert into dispute_messages (id, dispute_id, order_id, author_id, message, created_at)
-         values ($1, $2, $3, $4, $5, $6)",
-        params![said.id, dispute.id, order.id, author_id, said.message, said.created_at],
+        "insert into dispute_messages (id, dispute_id, author_id, message, created_at)
+         values ($1, $2, $3, $4, $5)",
+        params![said.id, dispute.id, author_id, said.message, said.created_at],
     )?;
     events::append(tx, actor, "dispute_message", order.id, orders::told(&order, Some(message.as_str())))?;
     Ok(said)
@@ -77,11 +77,11 @@ pub(super) fn offer(tx: &Tx, actor: &Actor, id: OrderId, input: &Unchecked<Offer
     speak(tx, &order, &dispute, side)?;
     let message = input.message.as_ref().map(Text::as_str);
     tx.execute(
-        "insert into dispute_offers (id, dispute_id, order_id, side, refund_minor, message, offered_at)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into dispute_offers (dispute_id, side, refund_minor, message, offered_at)
+         values ($1, $2, $3, $4, $5)
          on conflict (dispute_id, side) do update
          set refund_minor = excluded.refund_minor, message = excluded.message, offered_at = excluded.offered_at",
-        params![tx.new_id::<Dispute>(), dispute.id, order.id, side, refund.minor(), message, tx.now()],
+        params![dispute.id, side, refund.minor(), message, tx.now()],
     )?;
     events::append(tx, actor, "settlement_offered", order.id, told(&order, refund, message))?;
     left(tx, order.id)

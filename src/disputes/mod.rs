@@ -12,8 +12,7 @@ mod routes;
 use crate::problems;
 
 pub use deadlines::look;
-pub use model::{Dispute, DisputeId, Status};
-pub use queries::of_order;
+pub use model::Status;
 pub use reactions::follow_order;
 pub use routes::operations;
 

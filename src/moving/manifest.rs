@@ -73,11 +73,10 @@ tables! {
         reminded_at Time, decide_by Time, refund_minor Integer, decided_by Id, decision Text, closed_at Time,
         version Integer, opened_at Time,
     }
-    dispute_offers by 1 {
-        id Id, dispute_id Id, order_id Id, side Text, refund_minor Integer, message Text, accepted_at Time,
-        offered_at Time,
+    dispute_offers by 2 {
+        dispute_id Id, side Text, refund_minor Integer, message Text, accepted_at Time, offered_at Time,
     }
-    dispute_messages by 1 { id Id, dispute_id Id, order_id Id, author_id Id, message Text, created_at Time }
+    dispute_messages by 1 { id Id, dispute_id Id, author_id Id, message Text, created_at Time }
     payments by 1 {
         id Id, order_id Id, buyer_id Id, freelancer_id Id, amount_minor Integer, currency Text, status Text,
         payment_method Text, provider Text, provider_key Text, transaction_id Text, failure Text, confirmed Boolean,

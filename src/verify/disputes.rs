@@ -30,16 +30,15 @@ pub(super) fn are_open(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         let (timer, dispute): (Id<()>, Id<()>) = (row.next()?, row.next()?);
         Ok(Some(format!("timer {timer} waits for dispute {dispute}, which is not open")))
     })?;
-    let offers = "select o.id, d.id, d.status from dispute_offers o join disputes d on d.id = o.dispute_id
-         where o.order_id <> d.order_id
-             or (o.accepted_at is not null and (d.status <> 'settled' or d.refund_minor <> o.refund_minor))";
+    let offers = "select o.side, d.id, d.status from dispute_offers o join disputes d on d.id = o.dispute_id
+         where o.accepted_at is not null and (d.status <> 'settled' or d.refund_minor <> o.refund_minor)";
     found.search(tx, offers, params![], |row| {
-        let (offer, dispute, status): (Id<()>, Id<()>, String) = (row.next()?, row.next()?, row.next()?);
-        Ok(Some(format!("offer {offer} does not belong to how dispute {dispute} stands: {status}")))
+        let (side, dispute, status): (String, Id<()>, String) = (row.next()?, row.next()?, row.next()?);
+        Ok(Some(format!("what the {side} offered does not belong to how dispute {dispute} stands: {status}")))
     })?;
-    let settled = "select d.id, count(o.id) from disputes d
+    let settled = "select d.id, count(o.side) from disputes d
          left join dispute_offers o on o.dispute_id = d.id and o.accepted_at is not null
-         where d.status = 'settled' group by d.id having count(o.id) <> 1";
+         where d.status = 'settled' group by d.id having count(o.side) <> 1";
     found.search(tx, settled, params![], |row| {
         let (dispute, accepted): (Id<()>, i64) = (row.next()?, row.next()?);
         Ok(Some(format!("dispute {dispute} is settled and has {accepted} accepted offers")))

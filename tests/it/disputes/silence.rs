@@ -6,6 +6,7 @@ use guildhall::actor::Actor;
 use guildhall::db::MIGRATIONS;
 use guildhall::orders::{self, Status};
 use guildhall::params;
+use guildhall::time::Time;
 use serde_json::{Value, json};
 
 use super::{DAY, decide, disputed, given_back, in_days, logged_in_again, offer, open, seen, stands, write};
@@ -166,13 +167,15 @@ async fn the_time_to_answer_is_the_operators_to_set() {
 
 /// What the migration finds: orders that were disputed before disputes were kept.
 #[tokio::test]
-async fn an_older_dispute_gets_its_reason_and_its_deadline() {
+async fn an_older_dispute_gets_its_reason_and_all_of_its_time_from_the_upgrade_on() {
     let app = TestApp::new().await;
     let mut cast = app.cast().await;
     let order = app.order_at(Status::Active, &cast).await;
     let body = json!({ "status": "disputed", "message": "No answer." });
     app.put(&order_path(&order), &cast.buyer, body).await.expect(200);
     let before = seen(&app, &cast.buyer, &order).await;
+    let upgraded_at = app.app.db().clock().now();
+    let long_ago = upgraded_at.minus(40 * DAY);
     let step = MIGRATIONS.iter().find(|step| step.name == "0011_disputes").unwrap();
     let text = if app.app.config().place().is_embedded() { step.sqlite } else { step.postgres };
     let code: String =
@@ -180,22 +183,29 @@ async fn an_older_dispute_gets_its_reason_and_its_deadline() {
     app.write(move |tx| {
         tx.execute("delete from timers where kind = 'dispute_deadline'", params![])?;
         tx.execute("delete from disputes where status = 'open'", params![])?;
+        tx.execute("update events set at = $1 where kind = 'order_disputed'", params![long_ago])?;
         for fill in code.split(';').filter(|statement| statement.trim().starts_with("insert into")) {
             assert_eq!(tx.execute(fill, params![])?, 1);
         }
         Ok(())
     })
     .await;
-    app.verify().await;
     let mut after = seen(&app, &cast.buyer, &order).await;
+    let decide_by = Time::parse(after["decide_by"].as_str().unwrap()).unwrap();
+    let minute = Duration::from_secs(60);
+    let two_weeks = upgraded_at.minus(minute).plus(14 * DAY)..upgraded_at.plus(minute).plus(14 * DAY);
+    assert!(two_weeks.contains(&decide_by), "{decide_by} is not two weeks after {upgraded_at}");
+    assert_eq!(after["opened_at"], long_ago.to_string());
     assert_ne!(after["id"], before["id"]);
-    after["id"] = before["id"].clone();
+    for member in ["id", "decide_by", "opened_at"] {
+        after[member] = before[member].clone();
+    }
     assert_eq!(after, before);
-    for days in [11, 2, 1] {
-        app.advance(days * DAY).await;
+    for (days, status) in [(11, Status::Disputed), (2, Status::Disputed), (1, Status::Cancelled)] {
+        app.advance(days * DAY + minute).await;
+        assert_eq!(stands(&app, &order).await, status);
     }
     logged_in_again(&app, &mut cast).await;
     assert_eq!(given_back(&app, &cast.buyer, &order).await, "49.90");
     app.audit().await;
-    app.verify().await;
 }
