@@ -112,19 +112,17 @@ pub(super) fn accept(
 ) -> Result<Left> {
     let (order, dispute) = queries::seen(tx, actor, id)?;
     let side = require_party(&order, actor, SETTLED_BY_SIDES)?;
-    let given = input.check()?.refund_amount;
-    let refund = parsed(&given, order.amount.currency(), "refund_amount")?;
+    let refund = parsed(&input.check()?.refund_amount, order.amount.currency(), "refund_amount")?;
     require_open(&dispute)?;
+    let held = queries::held(tx, &order)?;
     let taken = tx.execute(
         "update dispute_offers set accepted_at = $4
          where dispute_id = $1 and side = $2 and refund_minor = $3 and accepted_at is null",
         params![dispute.id, other(side), refund.minor(), tx.now()],
     )?;
-    if taken == 0 {
-        return Err(changed(tx, &order, &dispute, other(side))?);
+    if taken == 0 || refund.minor() > held.minor() {
+        return Err(changed(tx, &order, &dispute, other(side), held)?);
     }
-    // What was held when it was offered may be held no longer.
-    part_of(queries::held(tx, &order)?, &given, "refund_amount")?;
     let reason = format!("Both sides agreed that {refund} {} goes back to the buyer.", refund.currency());
     orders::resolve(tx, actor, &order, refund.minor(), &reason)?;
     left(tx, order.id)
@@ -176,15 +174,22 @@ fn speak(tx: &Tx, order: &Order, dispute: &Dispute, side: Side) -> Result<()> {
     }
 }
 
-/// 409: what `side` offers now.
-fn changed(tx: &Tx, order: &Order, dispute: &Dispute, side: Side) -> Result<Error> {
+/// 409: what `side` offers now. More than is `held` since a bank took some of it is no offer.
+fn changed(tx: &Tx, order: &Order, dispute: &Dispute, side: Side, held: Money) -> Result<Error> {
     let offers = queries::offers(tx, dispute.id, order.amount.currency())?;
-    let offer = offers.of(side);
-    let detail = match offer {
-        Some(offer) => {
+    let standing = offers.of(side);
+    let offer = standing.filter(|offer| offer.refund_amount.minor() <= held.minor());
+    let detail = match (standing, offer) {
+        (_, Some(offer)) => {
             format!("the {side} offers {}: accept that, or make another offer", offer.refund_amount)
         }
-        None => format!("the {side} offers nothing now: make an offer with POST /orders/{{id}}/settlement"),
+        (Some(_), None) => format!(
+            "the {side} offered more than the {held} {} that is held now: make an offer with POST /orders/{{id}}/settlement",
+            held.currency()
+        ),
+        (None, None) => {
+            format!("the {side} offers nothing now: make an offer with POST /orders/{{id}}/settlement")
+        }
     };
     Ok(OFFER_CHANGED.error(detail).with("offer", offer))
 }

@@ -21,5 +21,5 @@ pub const DEADLINE: &str = "dispute_deadline";
 
 problems! {
     DISPUTE_CLOSED = 409 "dispute_closed" "The dispute is over" "It was settled or decided, `current` says which, and its money has moved: nothing more can be said or offered. GET /orders/{id}/dispute tells how it ended." with ["current"];
-    OFFER_CHANGED = 409 "offer_changed" "The other side offers something else" "Only what the other side offers now can be accepted; `offer` is that, null when there is none. Accept that amount, or offer another with POST /orders/{id}/settlement." with ["offer"];
+    OFFER_CHANGED = 409 "offer_changed" "The other side offers something else" "Only what the other side offers now can be accepted; `offer` is that, null when there is none or less is held than it would send back. Accept that amount, or offer another with POST /orders/{id}/settlement." with ["offer"];
 }
