@@ -6,7 +6,7 @@ use crate::actor::{Actor, UserId};
 use crate::db::{Json, Tx};
 use crate::error::{self, Error, OnConstraint, Result};
 use crate::events;
-use crate::form::{Form, Text, Unchecked};
+use crate::form::{Text, Unchecked};
 use crate::params;
 use crate::users::{self, Card};
 use crate::version::Expected;
@@ -18,7 +18,7 @@ use super::queries;
 /// Adds a rule; orders placed from now on go by it.
 pub fn create(tx: &Tx, actor: &Actor, input: &Unchecked<CreateFeeRule>) -> Result<Rule> {
     let admin = actor.require_admin()?;
-    require_freelancer(tx, input)?;
+    require_freelancer(tx, input.id("freelancer_id"))?;
     let form = input.check()?;
     let category = form.category.map(Text::into_string);
     let covers = Covers::of(form.scope, category, form.freelancer_id.map(|id| id.0))?;
@@ -53,7 +53,8 @@ pub fn change(
     expected: &Expected,
 ) -> Result<Rule> {
     let present = queries::seen(tx, actor, id)?;
-    require_freelancer(tx, input)?;
+    let named = input.id("freelancer_id").filter(|named| present.covers.freelancer() != Some(*named));
+    require_freelancer(tx, named)?;
     let changed = present.changed(input.check_against(&present.seen())?)?;
     expected.check(present.version)?;
     if changed == present {
@@ -75,9 +76,9 @@ pub fn delete(tx: &Tx, actor: &Actor, id: RuleId, expected: &Expected) -> Result
     events::append(tx, actor, "fee_rule_deleted", id, json!({ "before": rule.seen() })).map(drop)
 }
 
-/// A freelancer who is named is there: a rule for nobody would be a slip that nobody notices.
-fn require_freelancer<F: Form>(tx: &Tx, input: &Unchecked<F>) -> Result<()> {
-    let Some(named) = input.id("freelancer_id") else { return Ok(()) };
+/// A freelancer who is newly named is there: a rule for nobody would be a slip that nobody notices.
+fn require_freelancer(tx: &Tx, named: Option<UserId>) -> Result<()> {
+    let Some(named) = named else { return Ok(()) };
     match users::card(tx, named)? {
         Card::Live { .. } => Ok(()),
         Card::Deleted { .. } => Err(error::not_found()),

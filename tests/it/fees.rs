@@ -190,18 +190,17 @@ async fn without_a_service_fee_the_total_is_the_price() {
 }
 
 #[tokio::test]
-async fn the_service_fee_is_between_the_buyer_and_the_house() {
+async fn everybody_concerned_sees_what_the_buyer_pays() {
     let app = TestApp::with(with_service_fee(250)).await;
     let cast = app.cast().await;
     let order = app.placed(&cast.buyer, &cast.listing).await;
-    for reader in [&cast.buyer, &cast.admin] {
+    for reader in [&cast.buyer, &cast.seller, &cast.admin] {
         let seen = app.order(reader, &order).await;
         assert_eq!(
             (&seen["amount"], &seen["service_fee"], &seen["total"]),
             (&json!("49.90"), &json!("1.25"), &json!("51.15"))
         );
     }
-    assert_eq!(app.order(&cast.seller, &order).await["service_fee"], Value::Null);
 }
 
 #[tokio::test]
@@ -351,6 +350,25 @@ async fn a_rule_that_was_read_can_be_put_back_and_a_stale_one_cannot() {
     let change = Some(json!({ "percent": "9" }));
     app.request("PUT", &path(&rule), Some(&admin.token), &stale, change).await.problem(412, "stale_version");
     app.request("DELETE", &path(&rule), Some(&admin.token), &stale, None).await.problem(412, "stale_version");
+}
+
+#[tokio::test]
+async fn a_rule_for_somebody_who_left_can_be_put_back_but_made_for_nobody_else_who_left() {
+    let app = TestApp::new().await;
+    let cast = app.cast().await;
+    let rule = json!({ "scope": "freelancer", "freelancer_id": cast.seller.id, "percent": "5" });
+    let rule = app.fee_rule(&cast.admin, rule).await;
+    let other = app.fee_rule(&cast.admin, json!({ "scope": "default", "percent": "5" })).await;
+    app.delete("/users/me", &cast.seller).await.expect(204);
+    let mut read = app.get(&path(&rule), &cast.admin).await.expect(200).json();
+    assert_eq!(app.put(&path(&rule), &cast.admin, read.clone()).await.expect(200).json(), read);
+    read["active"] = json!(false);
+    let off = app.put(&path(&rule), &cast.admin, read).await.expect(200).json();
+    assert_eq!((&off["active"], &off["freelancer_id"]), (&json!(false), &json!(cast.seller.id)));
+    let theirs = json!({ "scope": "freelancer", "freelancer_id": cast.seller.id });
+    app.put(&path(&other), &cast.admin, theirs).await.problem(404, "not_found");
+    let theirs = json!({ "scope": "freelancer", "freelancer_id": cast.seller.id, "percent": "5" });
+    app.post(RULES, &cast.admin, theirs).await.problem(404, "not_found");
 }
 
 #[tokio::test]
