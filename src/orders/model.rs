@@ -210,7 +210,7 @@ impl Order {
             title: self.title.clone(),
             amount: self.amount,
             currency: self.amount.currency(),
-            service_fee: (side != Side::Freelancer).then_some(self.service_fee),
+            service_fee: self.service_fee,
             total: self.total(),
             fee: (side != Side::Buyer).then_some(self.fee),
             status: self.status,
@@ -258,9 +258,8 @@ pub struct SeenOrder {
     pub title: String,
     pub amount: Money,
     pub currency: Currency,
-    /// What the buyer pays the house beside the amount; shown to the buyer and to administrators.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_fee: Option<Money>,
+    /// What the buyer pays the house beside the amount.
+    pub service_fee: Money,
     /// What the buyer pays: the amount and the service fee.
     pub total: Money,
     /// What the house keeps of the amount, less when some of it is refunded; shown to the freelancer and to administrators.
