@@ -20,8 +20,23 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// A process that starts has other things to do first.
 const FIRST_AFTER: Duration = Duration::from_secs(60);
 
-/// Checks that take longer than the hour are not begun a second time.
 static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// Checks that take longer than the hour are not begun a second time. However they end, the next may begin.
+struct Running<'f>(&'f AtomicBool);
+
+impl<'f> Running<'f> {
+    /// `None` while others run.
+    fn begin(flag: &'f AtomicBool) -> Option<Self> {
+        (!flag.swap(true, Ordering::SeqCst)).then_some(Self(flag))
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
 
 /// Sets the timer, or takes it back.
 pub fn start(tx: &Tx, wanted: bool) -> Result<()> {
@@ -46,10 +61,10 @@ pub fn hourly(app: App, _: Id<()>) -> Pin<Box<dyn Future<Output = Result<()>> + 
                 false => Ok(()),
             })
             .await?;
-        if wanted && !RUNNING.swap(true, Ordering::SeqCst) {
+        if wanted && let Some(running) = Running::begin(&RUNNING) {
             tokio::spawn(async move {
                 measure(&app).await;
-                RUNNING.store(false, Ordering::SeqCst);
+                drop(running);
             });
         }
         Ok(())
@@ -75,5 +90,23 @@ async fn measure(app: &App) {
             witness = violation.witness,
             "an invariant is broken"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn checks_that_panic_do_not_keep_the_next_from_beginning() {
+        static FLAG: AtomicBool = AtomicBool::new(false);
+        let running = Running::begin(&FLAG).expect("nothing runs");
+        assert!(Running::begin(&FLAG).is_none(), "one at a time");
+        let checks = tokio::spawn(async move {
+            let _running = running;
+            panic!("a check that nobody foresaw");
+        });
+        assert!(checks.await.is_err());
+        assert!(Running::begin(&FLAG).is_some());
     }
 }
