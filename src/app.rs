@@ -173,6 +173,7 @@ fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
             release: payments::release_order,
             held: payments::held,
             given_back: payments::given_back,
+            contested: payments::is_charged_back,
         })
         .with(payouts::Terms { minimum: config.payout_minimum })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })

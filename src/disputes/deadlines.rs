@@ -7,7 +7,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::events;
 use crate::id::Id;
-use crate::orders::{self, Order, Side};
+use crate::orders::{self, Hooks, Order, Side};
 use crate::params;
 use crate::time::Time;
 use crate::users;
@@ -16,13 +16,16 @@ use super::commands::told;
 use super::model::{Dispute, ESCALATES_EVERY, GRACE, Status, other};
 use super::{DEADLINE, queries};
 
-/// Reminds both sides, ends the dispute as its opener wishes, or asks administrators to decide; whatever it does, an open
-/// dispute waits for its next deadline afterwards.
+/// Reminds both sides, ends the dispute as its opener wishes, or asks administrators to decide; while a bank decides it
+/// only waits. Whatever it does, an open dispute waits for its next deadline afterwards.
 pub fn look(tx: &Tx, dispute: Id<()>) -> Result<()> {
     let found = queries::find(tx, dispute.cast())?.filter(|dispute| dispute.status == Status::Open);
     let Some(dispute) = found else { return Ok(()) };
     let order = orders::find(tx, dispute.order_id)?
         .ok_or_else(|| Error::broken(format!("dispute {} has no order", dispute.id)))?;
+    if (tx.wired::<Hooks>().contested)(tx, order.id)? {
+        return wait(tx, &dispute);
+    }
     let held = queries::held(tx, &order)?;
     let is_over = dispute.decide_by <= tx.now();
     match dispute.silence_gives(&order, held.minor()) {
@@ -36,11 +39,16 @@ pub fn look(tx: &Tx, dispute: Id<()>) -> Result<()> {
     }
 }
 
+/// Nobody could end it now, so nobody is late: the deadline moves on, and silence counts only after another reminder.
+fn wait(tx: &Tx, dispute: &Dispute) -> Result<()> {
+    let decide_by = dispute.decide_by.max(tx.now()).plus(GRACE);
+    move_on(tx, dispute, decide_by, None)
+}
+
 /// Tells both what silence will lead to, and when: a day from now at least.
 fn remind(tx: &Tx, order: &Order, dispute: &Dispute, refund: i64) -> Result<()> {
     let decide_by = dispute.decide_by.max(tx.now().plus(GRACE));
-    move_on(tx, dispute, decide_by, true)?;
-    events::schedule(tx, DEADLINE, dispute.id, Dispute::next_look(tx.now(), decide_by))?;
+    move_on(tx, dispute, decide_by, Some(tx.now()))?;
     let silent = dispute.opener(order).map_or(Side::Freelancer, other);
     let refund = order.amount.with_minor(refund);
     let message = format!(
@@ -58,19 +66,17 @@ fn escalate(tx: &Tx, order: &Order, dispute: &Dispute) -> Result<()> {
         next if next > tx.now() => next,
         _ => tx.now().plus(ESCALATES_EVERY),
     };
-    move_on(tx, dispute, decide_by, false)?;
-    events::schedule(tx, DEADLINE, dispute.id, decide_by)?;
+    move_on(tx, dispute, decide_by, dispute.reminded_at)?;
     let mut body = orders::told(order, None);
     body["decide_by"] = json!(decide_by);
     body["admin_ids"] = json!(users::administrators(tx)?);
     events::append(tx, &Actor::System, "dispute_escalated", order.id, body).map(drop)
 }
 
-fn move_on(tx: &Tx, dispute: &Dispute, decide_by: Time, reminded: bool) -> Result<()> {
-    let reminded_at = reminded.then(|| tx.now()).or(dispute.reminded_at);
+fn move_on(tx: &Tx, dispute: &Dispute, decide_by: Time, reminded_at: Option<Time>) -> Result<()> {
     tx.execute(
         "update disputes set decide_by = $2, reminded_at = $3, version = version + 1 where id = $1 and status = 'open'",
         params![dispute.id, decide_by, reminded_at],
     )?;
-    Ok(())
+    events::schedule(tx, DEADLINE, dispute.id, Dispute::next_look(tx.now(), decide_by))
 }

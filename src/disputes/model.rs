@@ -131,7 +131,8 @@ pub struct SeenDispute {
     pub held: Money,
     pub currency: Currency,
     /// If the other side says nothing until then, it ends as its opener wishes: `wanted` goes back or, where that is null,
-    /// everything to whoever opened it. If both have spoken, administrators are told again then. Null once it is over.
+    /// everything to whoever opened it. If both have spoken, administrators are told again then. It moves on while a bank
+    /// decides about the payment. Null once it is over.
     pub decide_by: Option<Time>,
     pub offers: Offers,
     /// How it ended; null while it is open.
@@ -166,7 +167,7 @@ pub struct Offer {
 pub struct Outcome {
     /// What went back to the buyer; the rest was released.
     pub refund_amount: Money,
-    /// Who accepted the offer or decided; null for the deadline.
+    /// Who accepted the offer or decided; null where the deadline did or the buyer's bank, `reason` says which.
     pub by: Option<UserId>,
     pub reason: Option<String>,
     pub at: Time,
@@ -191,33 +192,6 @@ impl TextLimits for SaidLimits {
     const MULTILINE: bool = true;
 }
 pub type Said = Text<SaidLimits>;
-
-/// A share of what is held, in per cent with at most two decimals.
-#[derive(Debug)]
-pub struct Percent(pub Rate);
-
-impl Field for Percent {
-    fn read(node: &Node) -> Read<Self> {
-        let (Node::Number(text) | Node::String(text)) = node else {
-            return Err(Wrong::kind(&format!("{} such as 12.5", Self::expected()), node));
-        };
-        Rate::parse_percent(text).map(Self).ok_or_else(|| {
-            let detail = format!("send {} such as 12.5", Self::expected());
-            vec![Wrong::new("out_of_range", detail)]
-        })
-    }
-
-    fn schema() -> Value {
-        json!({
-            "type": ["number", "string"], "minimum": 0, "maximum": 100,
-            "pattern": r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$", "examples": [50, "12.5"]
-        })
-    }
-
-    fn expected() -> String {
-        "a share from 0 to 100 with at most two decimals".to_owned()
-    }
-}
 
 form! {
     /// Why the order is disputed, and what should become of the money.

@@ -49,8 +49,8 @@ enum To {
 }
 use To::{Admins, Always, Others, WithAdmins};
 
-/// A kind of event, whom it concerns, what they read, and what they read when a deadline did it.
-/// `{who}` is the part of the one who did it, `{title}` the order's, `{amount}` the payout's.
+/// A kind of event, whom it concerns, what they read, and what they read when nobody did it: a deadline, a bank.
+/// `{who}` is the part of the one who did it, `{title}` the order's, `{amount}` the payout's, `{message}` what was said.
 struct Notice(&'static str, To, &'static str, Option<&'static str>);
 
 const BOTH: To = Others(&[Buyer, Freelancer]);
@@ -90,7 +90,7 @@ static NOTICES: &[Notice] = &[
         "dispute_decided",
         BOTH,
         "{who} decided the dispute: {title}",
-        Some("The time to answer has passed, the dispute ended as its opener wished: {title}"),
+        Some("{message} The dispute is over: {title}"),
     ),
     Notice("dispute_reminder", BOTH, "A dispute will end without an answer: {title}", None),
     Notice("dispute_escalated", Admins, "A dispute waits for a decision: {title}", None),
@@ -174,7 +174,7 @@ fn administrators(body: &Value) -> impl Iterator<Item = UserId> {
 
 /// Tells everybody whom `event` concerns. A subscriber, so it holds when the event does.
 pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
-    let Some(Notice(_, _, by_person, by_deadline)) = notice(&event.kind) else { return Ok(()) };
+    let Some(Notice(_, _, by_person, by_nobody)) = notice(&event.kind) else { return Ok(()) };
     let part = event.actor_id.and_then(|actor| {
         [Buyer, Reviewer, Freelancer].into_iter().find(|p| p.of(&event.body) == Some(actor))
     });
@@ -183,9 +183,9 @@ pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
         Some(Freelancer) => "The freelancer",
         None => "An administrator",
     };
-    let sentence = match by_deadline.filter(|_| event.actor_id.is_none()) {
+    let sentence = match by_nobody.filter(|_| event.actor_id.is_none()) {
         _ if event.body["from"] == "disputed" => AFTER_DISPUTE,
-        deadline => deadline.unwrap_or(by_person),
+        by_nobody => by_nobody.unwrap_or(by_person),
     };
     let text = |member: &str| event.body[member].as_str().unwrap_or_default();
     let amount = format!("{} {}", text("amount"), text("currency"));
@@ -193,6 +193,7 @@ pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
         .replace("{who}", who)
         .replace("{status}", text("status"))
         .replace("{amount}", &amount)
+        .replace("{message}", text("message"))
         .replace("{title}", text("title"));
     let mut data: Data = serde_json::from_value(event.body.clone())?;
     if !event.kind.starts_with("payout_") {

@@ -42,12 +42,16 @@ pub type Held = fn(&Tx, &Order) -> Result<i64>;
 /// What was given back or is on its way back of what was paid for an order, in minor units; `None` when nothing was paid.
 pub type GivenBack = fn(&Tx, &Order) -> Result<Option<i64>>;
 
+/// Whether a bank has taken money of an order and not decided: until then nothing of it moves.
+pub type Contested = fn(&Tx, OrderId) -> Result<bool>;
+
 /// What payments do when an order moves. Filled in `app.rs`.
 pub struct Hooks {
     pub refund: Refund,
     pub release: Release,
     pub held: Held,
     pub given_back: GivenBack,
+    pub contested: Contested,
 }
 
 /// What the operator lets buyers do. Filled in `app.rs`.

@@ -20,7 +20,7 @@ pub use commands::{
     request_refund, set_off, stands_as,
 };
 pub use model::{ChargebackStage, MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{captured, find, given_back, is_giving_back, money_due, refund_known_as};
+pub use queries::{captured, find, given_back, is_charged_back, is_giving_back, money_due, refund_known_as};
 pub use reactions::{ask, follow_order, send_refund, void};
 pub use routes::operations;
 

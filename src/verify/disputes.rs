@@ -19,7 +19,7 @@ pub(super) fn are_open(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     })?;
     let endless = "select d.id, d.order_id from disputes d where d.status = 'open' and not exists
          (select 1 from timers t where t.kind = 'dispute_deadline' and t.subject_id = d.id
-          and (t.due_at <= d.decide_by or t.attempts > 0))";
+          and t.due_at <= d.decide_by)";
     found.search(tx, endless, params![], |row| {
         let (dispute, order): (Id<()>, Id<()>) = (row.next()?, row.next()?);
         Ok(Some(format!("dispute {dispute} of order {order} waits for no deadline")))

@@ -1,6 +1,7 @@
 //! Disputes, from what is wrong to who gets how much, by agreement, by decision or by silence.
 
 mod agreeing;
+mod contested;
 mod deciding;
 mod opening;
 mod silence;
