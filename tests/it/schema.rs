@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use guildhall::db::{Db, Wiring};
 use guildhall::money::{Currency, Money};
 use guildhall::params;
+use guildhall::providers::ChargebackStatus;
 
 use crate::support::{Home, TestApp};
 use crate::tidy;
@@ -195,6 +196,37 @@ async fn every_table_is_granted_to_analysts_or_hidden_from_them() {
         .texts("select tablename::text from pg_tables where schemaname = 'public' order by tablename collate \"C\"")
         .await;
     assert_eq!(listed, tables, "grant it in deploy/postgres/read-only-role.sql, or list it as hidden");
+}
+
+/// The queries of the page for analysts, as they stand there.
+#[tokio::test]
+async fn what_analysts_are_shown_to_ask_is_answered() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (_, sent) = app.completed(&buyer, &seller).await;
+    assert!(app.pays_out(&seller, "USD").await);
+    app.settle().await;
+    app.completed(&buyer, &seller).await;
+    assert!(app.pays_out(&seller, "USD").await, "on its way");
+    app.charge_back(&sent, 1_000, ChargebackStatus::Lost).await;
+    let page = std::fs::read_to_string(tidy::root().join("docs/database.md")).unwrap();
+    let asked: Vec<&str> = page
+        .split("```sql\n")
+        .filter_map(|block| block.split_once("```").map(|(sql, _)| sql.trim_end().trim_end_matches(';')))
+        .filter(|sql| sql.starts_with("select"))
+        .collect();
+    assert_eq!(asked.len(), 3);
+    let owed = format!("select username, cast(owed_minor as bigint) from ({}) as asked", asked[1]);
+    let owed: Vec<(String, i64)> =
+        app.write(move |tx| tx.all(&owed, params![], |row| Ok((row.next()?, row.next()?)))).await;
+    assert_eq!(owed, [("seller".to_owned(), 4_491 - 900)], "on its way, less the debt");
+    if let Some(url) = app.home.database_url() {
+        let server = Server::at(url).await;
+        for sql in asked {
+            server.prepare(sql).await.unwrap();
+        }
+    }
+    app.settle().await;
 }
 
 #[tokio::test]
