@@ -114,6 +114,12 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
              or (c.status <> 'open' and c.frozen_minor <> 0)",
     ),
     (
+        "the bank took the money otherwise than the chargeback says",
+        "select c.id from chargebacks c
+         left join ledger_journals j on j.cause_id = c.id and j.kind = 'chargeback_withdrawn'
+         where c.withdrawn <> (j.id is not null)",
+    ),
+    (
         "what the refund took of the freelancer is not listed so",
         "select r.id from refunds r left join transactions t on t.cause_id = r.id and t.type = 'clawback'
          where coalesce(t.amount_minor, 0) <> r.payable_minor + r.owed_minor

@@ -16,6 +16,12 @@ const CAUSES: &[(&str, &str)] = &[
     ("refund_by_hand", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund_returned", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("release", "from orders c where c.id = j.cause_id and c.id = j.order_id"),
+    ("offset", "from offsets c where c.id = j.cause_id and c.order_id = j.order_id"),
+    ("chargeback_withdrawn", CHARGEBACK),
+    ("chargeback_reinstated", CHARGEBACK),
+    ("chargeback_frozen", CHARGEBACK),
+    ("chargeback_thawed", CHARGEBACK),
+    ("chargeback_lost", CHARGEBACK),
     ("payout", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("payout_sent", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("payout_returned", "from payout_items c where c.id = j.cause_id and c.order_id = j.order_id"),
@@ -24,6 +30,8 @@ const CAUSES: &[(&str, &str)] = &[
         "from cases c where c.id = j.cause_id and c.order_id = j.order_id and c.resolution = 'booked'",
     ),
 ];
+
+const CHARGEBACK: &str = "from chargebacks c where c.id = j.cause_id and c.order_id = j.order_id";
 
 /// Every journal has the cause that its kind has, and every reserve at most one end, as large as itself.
 pub(super) fn has_causes(tx: &Tx, found: &mut Witnesses) -> Result<()> {
@@ -107,4 +115,19 @@ fn adjusted_as_proposed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
             format!("journal {journal} of case {case} is not what was proposed")
         }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::ledger::JOURNALS;
+
+    #[test]
+    fn every_kind_of_journal_has_a_cause_to_look_for() {
+        let charted: BTreeSet<&str> = JOURNALS.iter().map(|kind| kind.name).collect();
+        let looked_for: BTreeSet<&str> = CAUSES.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(looked_for, charted);
+    }
 }

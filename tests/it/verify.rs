@@ -59,7 +59,7 @@ async fn gives_back(app: &TestApp, cast: &Cast) {
     let (_, payment) = app.completed(&cast.buyer, &cast.seller).await;
     assert!(app.pays_out(&cast.seller, "USD").await);
     app.settle().await;
-    app.refund_after_release(&cast.seller, &payment, "10.00").await.expect(201);
+    app.refund_after_release(&cast.admin, &payment, "10.00").await.expect(201);
     app.settle().await;
     app.completed(&cast.buyer, &cast.seller).await;
     let (_, unpaid) = app.completed(&cast.buyer, &cast.seller).await;
@@ -150,6 +150,9 @@ const DAMAGES: &[(&str, &str)] = &[
     ("11", "delete from timers where kind = 'payout_schedule'"),
     ("12", "update ledger_journals set cause_id = {id} where kind = 'release' and order_id = (select order_id from releases order by order_id limit 1)"),
     ("12", "update ledger_journals set kind = 'refund_returned' where kind = 'refund'"),
+    ("12", "update ledger_journals set cause_id = {id} where id = (select id from ledger_journals where kind = 'offset' order by id limit 1)"),
+    ("12", "update ledger_journals set cause_id = {id} where kind = 'chargeback_frozen'"),
+    ("12", "update ledger_journals set cause_id = {id} where kind = 'chargeback_lost'"),
     ("12", "update releases set fee_minor = fee_minor + 1"),
     (
         "12",
@@ -162,10 +165,12 @@ const DAMAGES: &[(&str, &str)] = &[
     ("14", "update events set at = {time} where kind = 'order_completed'"),
     ("15", "update debts set paid_minor = 0"),
     ("15", "update debts set amount_minor = amount_minor + 1, paid_minor = paid_minor + 1"),
-    ("15", "delete from offsets"),
+    ("15 12", "delete from offsets"),
     ("15", "update refunds set payable_minor = payable_minor + 1, fees_minor = fees_minor - 1 where payable_minor > 0"),
     ("15", "update chargebacks set frozen_minor = frozen_minor - 1 where frozen_minor > 0"),
     ("15", "update chargebacks set escrow_minor = escrow_minor - 1 where status = 'lost'"),
+    ("15", "update chargebacks set withdrawn = false where status = 'lost'"),
+    ("15", "update ledger_journals set kind = 'chargeback_reinstated' where kind = 'chargeback_withdrawn'"),
     ("15", "update transactions set status = 'failed' where type = 'clawback'"),
     ("15", "delete from transactions where type = 'offset'"),
 ];
