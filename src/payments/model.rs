@@ -387,8 +387,8 @@ form! {
         /// Why, for both parties to read.
         reason: Reason,
         /// Give it back although the order is completed: the freelancer's part comes out of what the order earned and is
-        /// not paid out yet, the rest becomes a debt that is set off against the next releases; the house gives its fees
-        /// back pro rata.
+        /// not paid out yet; the house gives its fees back pro rata. What was paid out only an administrator gives back: it
+        /// becomes a debt that is set off against the next releases.
         after_release: Option<bool>,
     }
     server_sets { status: "by the provider's answer", currency: "from the payment", payment_id: "from the path" }

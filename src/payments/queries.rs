@@ -157,6 +157,25 @@ pub fn chargeback(tx: &Tx, reference: &str) -> Result<Option<Chargeback>> {
     )
 }
 
+/// What banks took of a payment for good beyond what was left of it, in minor units: the house advanced it, and money that
+/// comes back covers it before it is anybody's. What the provider still holds of refunds that buyers got in another way has
+/// covered it already.
+pub fn advanced(tx: &Tx, payment: PaymentId) -> Result<i64> {
+    let uncovered = tx.one(
+        "select cast(coalesce(sum(amount_minor - escrow_minor - fees_minor - payable_minor - owed_minor), 0) as bigint)
+         from chargebacks where payment_id = $1 and status = 'lost'",
+        params![payment],
+        |row| row.next::<i64>(),
+    )?;
+    let by_hand = tx.one(
+        "select cast(coalesce(sum(r.amount_minor), 0) as bigint) from refunds r
+         join ledger_journals j on j.cause_id = r.id and j.kind = 'refund_by_hand' where r.payment_id = $1",
+        params![payment],
+        |row| row.next::<i64>(),
+    )?;
+    Ok((uncovered - by_hand).max(0))
+}
+
 /// Whether a bank has taken money of an order and not decided: until then nothing of it moves.
 pub fn is_charged_back(tx: &Tx, order: OrderId) -> Result<bool> {
     tx.exists("select 1 from chargebacks where order_id = $1 and status = 'open'", params![order])
@@ -193,6 +212,15 @@ pub fn open_debts(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Vec
          order by id",
         params![freelancer, currency],
         |row| Ok(Debt { id: row.next()?, order_id: row.next()?, unpaid: row.next()? }),
+    )
+}
+
+/// A refund of the payment that is on its way and took of what was released.
+pub fn giving_back(tx: &Tx, payment: PaymentId) -> Result<Option<RefundId>> {
+    tx.first(
+        "select id from refunds where payment_id = $1 and status = 'pending' and escrow_minor = 0 order by id limit 1",
+        params![payment],
+        |row| row.next(),
     )
 }
 

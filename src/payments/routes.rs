@@ -19,8 +19,8 @@ use super::model::{
 };
 use super::{
     ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, Attempt, NOT_CONFIRMABLE, ORDER_DISPUTED,
-    ORDER_NOT_PAYABLE, PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE,
-    REFUND_EXCEEDS_CAPTURED, cases, commands, queries, rehearsal,
+    ORDER_NOT_PAYABLE, PAID_OUT_ALREADY, PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE,
+    REFUND_EXCEEDS_CAPTURED, REFUND_IN_PROGRESS, cases, commands, queries, rehearsal,
 };
 use crate::failpoint;
 use crate::providers::patiently;
@@ -61,12 +61,12 @@ pub fn operations() -> Vec<Operation> {
             .problems(&[&PAYMENT_DECLINED, &NOT_CONFIRMABLE, &ORDER_NOT_PAYABLE]),
         post("/payments/{id}/refunds", refund)
             .named("refundPayment", "Give money back")
-            .about("A full refund of an active or delivered order cancels it. Of a completed one with `after_release`: the freelancer's part comes out of what the order earned and is not paid out yet, the rest becomes a debt that is set off against the next releases, and the house gives its fees back pro rata.")
+            .about("A full refund of an active or delivered order cancels it. Of a completed one with `after_release`: the freelancer's part comes out of what the order earned and is not paid out yet, and the house gives its fees back pro rata. What was paid out only an administrator gives back: it becomes a debt that is set off against the next releases. One such refund of an order is under way at a time.")
             .access(Access::Signed, "the order's freelancer, administrators")
             .rate(RateClass::Refund)
             .body::<RequestRefund>(json!({ "amount": "10.00", "reason": "One of the two drafts was not needed." }))
             .answers::<SeenRefund>(201, "The refund; the money is reserved and on its way.")
-            .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &ORDER_DISPUTED, &orders::CHARGEBACK_OPEN, &PAYMENT_NOT_REFUNDABLE]),
+            .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &PAID_OUT_ALREADY, &REFUND_IN_PROGRESS, &ORDER_DISPUTED, &orders::CHARGEBACK_OPEN, &PAYMENT_NOT_REFUNDABLE]),
     ];
     let operations = operations.into_iter().chain(cases::routes::operations()).chain(rehearsal::operations());
     operations.map(|operation| operation.tagged("Payments")).collect()

@@ -329,3 +329,44 @@ async fn what_comes_back_while_the_bank_decides_waits_for_it() {
     assert_eq!(books(&app, &seller, &order).await.all(), [0, 499, 0, 0, 0, 0]);
     end(&app).await;
 }
+
+/// A refund of 20.00 after the release that the provider will refuse, and a bank that takes so much back meanwhile.
+async fn refused_after_the_bank(troubles: &Troubles, minor: i64) -> (TestApp, Person, Value) {
+    let app = troubles.app().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.refund_after_release(&seller, &payment, "20.00").await.expect(201);
+    app.charge_back(&payment, minor, Lost).await;
+    app.settle().await;
+    (app, seller, order)
+}
+
+#[tokio::test]
+async fn what_the_bank_took_is_not_put_back_by_a_refund_that_was_refused() {
+    for (minor, advanced) in [(4990, -2000), (3490, -500)] {
+        let troubles = Troubles::default();
+        let (app, seller, order) = refused_after_the_bank(&troubles, minor).await;
+        assert_eq!(app.cases().await, ["chargeback_exceeds", "refund_refused"]);
+        assert_eq!(books(&app, &seller, &order).await.all(), [advanced, 0, 0, 0, 0, 0]);
+        assert_eq!(app.balance(&format!("refunds:{}", order["id"].as_str().unwrap())).await, 2000);
+        assert!(!app.told(&seller).await.contains(&"clawback_returned".to_owned()));
+        end(&app).await;
+        let admin = app.admin().await;
+        let refused = app.open_cases(&admin).await.remove(0);
+        assert_eq!(refused["kind"], "refund_refused");
+        assert_eq!(refused["detail"]["taken_by_the_bank"], if minor == 4990 { "20.00" } else { "5.00" });
+        app.resolve_case(&admin, &refused, "settled_by_hand").await.expect(200);
+        assert_eq!(books(&app, &seller, &order).await.losses, advanced + 2000);
+        end(&app).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_bank_left_is_put_back_by_a_refund_that_was_refused() {
+    let troubles = Troubles::default();
+    let (app, seller, order) = refused_after_the_bank(&troubles, 2990).await;
+    assert!(app.cases().await.is_empty());
+    assert_eq!(books(&app, &seller, &order).await.all(), [0, 200, 0, 1800, 0, 0]);
+    end(&app).await;
+}

@@ -75,10 +75,10 @@ async fn the_service_fee_goes_back_pro_rata_too() {
 #[tokio::test]
 async fn what_was_paid_out_becomes_a_debt_that_the_next_releases_pay() {
     let app = TestApp::new().await;
-    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
     let (order, payment) = app.completed(&buyer, &seller).await;
     assert!(app.pays_out(&seller, "USD").await);
-    let refund = app.refund_after_release(&seller, &payment, "49.90").await.expect(201).json();
+    let refund = app.refund_after_release(&admin, &payment, "49.90").await.expect(201).json();
     assert_eq!((&refund["clawback_amount"], &refund["debt_amount"]), (&json!("44.91"), &json!("44.91")));
     app.settle().await;
     assert_eq!(app.balance(&account("owed", &seller)).await, -4491);
@@ -106,14 +106,54 @@ async fn what_was_paid_out_becomes_a_debt_that_the_next_releases_pay() {
 }
 
 #[tokio::test]
+async fn what_the_house_would_advance_only_an_administrator_gives_back() {
+    let app = TestApp::new().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    assert!(app.pays_out(&seller, "USD").await);
+    let refused = app.refund_after_release(&seller, &payment, "49.90").await.problem(403, "paid_out_already");
+    assert_eq!(refused.json()["debt_amount"], "44.91");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("ask an administrator"));
+    app.settle().await;
+    assert_eq!((app.given_back().await, app.balance(&account("owed", &seller)).await), (0, 0));
+    assert_eq!(app.payment(&buyer, &payment).await["refunded_amount"], "0.00");
+    assert_eq!(app.movements(&seller, &order).await.len(), 3, "a release, a fee, a payout");
+    app.refund_after_release(&admin, &payment, "49.90").await.expect(201);
+    app.audit().await;
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn refunds_of_a_completed_order_end_one_after_the_other() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    // The fee is 1, and half of it 0, to even: whichever half goes back first takes it.
+    let order = app.pending_order_with(&buyer, &seller, json!({ "price": "0.10" })).await;
+    let payment = app.pay(&buyer, &order, "pm_card_visa").await.expect(201).json();
+    app.move_order(&buyer, &order, "completed").await.expect(200);
+    troubles.add(Trouble::Refused);
+    let first = app.refund_after_release(&seller, &payment, "0.05").await.expect(201).json();
+    let second = app.refund_after_release(&seller, &payment, "0.05").await.problem(409, "refund_in_progress");
+    assert_eq!(second.json()["refund_id"], first["id"]);
+    app.settle().await;
+    app.verify().await;
+    app.refund_after_release(&seller, &payment, "0.05").await.expect(201);
+    app.settle().await;
+    app.refund_after_release(&seller, &payment, "0.05").await.expect(201);
+    app.audit().await;
+    app.verify().await;
+}
+
+#[tokio::test]
 async fn a_debt_is_set_off_against_what_is_not_paid_yet() {
     let app = TestApp::new().await;
-    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
     let (_, payment) = app.completed(&buyer, &seller).await;
     assert!(app.pays_out(&seller, "USD").await);
     let (other, _) = app.completed(&buyer, &seller).await;
     app.settle().await;
-    app.refund_after_release(&seller, &payment, "20.00").await.expect(201);
+    app.refund_after_release(&admin, &payment, "20.00").await.expect(201);
     assert!(!app.pays_out(&seller, "USD").await, "the refund is on its way");
     app.settle().await;
     assert_eq!(app.balance(&account("owed", &seller)).await, 0);
@@ -142,7 +182,7 @@ async fn a_part_is_taken_from_what_is_left_and_the_rest_is_owed() {
     let before = (app.balance("fees").await, app.balance(&account("payable", &seller)).await);
     for (payment, from) in [(&payment, "a debt"), (&unpaid, "the release")] {
         troubles.add(Trouble::Refused);
-        app.refund_after_release(&seller, payment, "15.00").await.expect(201);
+        app.refund_after_release(&admin, payment, "15.00").await.expect(201);
         app.settle().await;
         assert_eq!(app.balance(&account("owed", &seller)).await, 0, "{from}");
         let now = (app.balance("fees").await, app.balance(&account("payable", &seller)).await);
@@ -153,7 +193,7 @@ async fn a_part_is_taken_from_what_is_left_and_the_rest_is_owed() {
     assert_eq!(app.order(&seller, &order).await["fee"], "3.99");
     assert_eq!(app.movements(&seller, &order).await[5], row("clawback", "failed", "13.50"));
     assert!(app.told(&seller).await.contains(&"clawback_returned".to_owned()));
-    app.refund_after_release(&seller, &payment, "39.90").await.expect(201);
+    app.refund_after_release(&admin, &payment, "39.90").await.expect(201);
     app.audit().await;
     app.verify().await;
 }
@@ -200,7 +240,7 @@ fn decimal(minor: i64, digits: u32) -> String {
 /// Some parts go back, perhaps after a payout in between, then the rest.
 async fn goes_back_bit_by_bit(
     app: &TestApp,
-    (buyer, seller): (&Person, &Person),
+    (buyer, seller, admin): (&Person, &Person, &Person),
     (price, currency, digits): (i64, &'static str, u32),
     parts: &[(i64, bool)],
 ) {
@@ -215,7 +255,7 @@ async fn goes_back_bit_by_bit(
             app.settle().await;
         }
         let part = (left * percent / 100).clamp(1, left);
-        app.refund_after_release(seller, &payment, &decimal(part, digits)).await.expect(201);
+        app.refund_after_release(admin, &payment, &decimal(part, digits)).await.expect(201);
         app.settle().await;
         left -= part;
         if left == 0 {
@@ -223,7 +263,7 @@ async fn goes_back_bit_by_bit(
         }
     }
     if left > 0 {
-        app.refund_after_release(seller, &payment, &decimal(left, digits)).await.expect(201);
+        app.refund_after_release(admin, &payment, &decimal(left, digits)).await.expect(201);
     }
     app.settle().await;
     let sums: Vec<i64> = app
@@ -248,10 +288,10 @@ async fn goes_back_bit_by_bit(
 #[test]
 fn refunds_of_any_parts_sum_to_what_was_released_and_kept() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (app, buyer, seller) = runtime.block_on(async {
+    let (app, buyer, seller, admin) = runtime.block_on(async {
         let app = TestApp::new().await;
-        let (buyer, seller) = (app.buyer().await, app.seller().await);
-        (app, buyer, seller)
+        let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+        (app, buyer, seller, admin)
     });
     let currencies = vec![("USD", 2), ("JPY", 0), ("KWD", 3)];
     let price = (1_i64..=100_000, prop::sample::select(currencies))
@@ -259,7 +299,7 @@ fn refunds_of_any_parts_sum_to_what_was_released_and_kept() {
     let parts = prop::collection::vec((1_i64..=60, any::<bool>()), 1..6);
     TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() })
         .run(&(price, parts), |(price, parts)| {
-            runtime.block_on(goes_back_bit_by_bit(&app, (&buyer, &seller), price, &parts));
+            runtime.block_on(goes_back_bit_by_bit(&app, (&buyer, &seller, &admin), price, &parts));
             Ok(())
         })
         .unwrap();
@@ -281,7 +321,9 @@ async fn of_many_refunds_after_the_release_those_are_made_that_fit() {
     }
     let replies = racers.join_all().await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
-    assert!(replies.iter().all(|reply| reply.status == 201 || reply.code() == "refund_exceeds_captured"));
+    assert!(replies.iter().all(|reply| reply.status == 201 || reply.code() == "refund_in_progress"));
+    app.settle().await;
+    app.refund_after_release(&seller, &payment, "29.94").await.problem(409, "refund_exceeds_captured");
     app.audit().await;
     app.verify().await;
 }
@@ -289,16 +331,16 @@ async fn of_many_refunds_after_the_release_those_are_made_that_fit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refund_while_a_payout_takes_the_money_is_whole_either_way() {
     let app = Arc::new(TestApp::new().await);
-    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
     for _ in 0..10 {
         let (order, payment) = app.completed(&buyer, &seller).await;
         let paying = tokio::spawn({
             let (app, seller) = (Arc::clone(&app), seller.clone());
             async move { app.pays_out(&seller, "USD").await }
         });
-        let refund = app.refund_after_release(&seller, &payment, "49.90").await.expect(201).json();
-        let paid_out = paying.await.unwrap();
-        let owed = if paid_out && refund["debt_amount"] != "0.00" { "44.91" } else { "0.00" };
+        let refund = app.refund_after_release(&admin, &payment, "49.90").await.expect(201).json();
+        // Whoever comes first has the money: a payout waits for a refund that is on its way.
+        let owed = if paying.await.unwrap() { "44.91" } else { "0.00" };
         assert_eq!(refund["debt_amount"], owed);
         app.audit().await;
         app.verify().await;

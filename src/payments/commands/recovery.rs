@@ -63,11 +63,6 @@ pub(super) fn take(tx: &Tx, order: &Order, minor: i64) -> Result<()> {
     }
 }
 
-/// Whether what was taken of a release could be put back: not once the rest of it is being paid out.
-pub(super) fn is_open(tx: &Tx, order: &Order) -> Result<bool> {
-    tx.exists("select 1 from releases where order_id = $1 and payout_id is null", params![order.id])
-}
-
 /// Puts back what was taken of a release.
 pub(super) fn put_back(tx: &Tx, order: &Order, minor: i64) -> Result<()> {
     let back = tx.execute(

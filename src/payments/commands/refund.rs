@@ -17,8 +17,8 @@ use super::super::model::{
     MovementStatus, Payment, PaymentId, Refund, RefundId, RequestRefund, Sources, Status,
 };
 use super::super::{
-    ALREADY_RELEASED, ORDER_DISPUTED, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED, REFUND_SEND, cases,
-    queries,
+    ALREADY_RELEASED, ORDER_DISPUTED, PAID_OUT_ALREADY, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED,
+    REFUND_IN_PROGRESS, REFUND_SEND, cases, queries,
 };
 use super::{chargeback, debt, held, list_refund, order_of, recovery, tell, tell_more};
 use crate::providers::{RefundOutcome, RefundRequest};
@@ -45,6 +45,7 @@ pub fn request_refund(
     let left = payment.left();
     let amount = asked.unwrap_or(payment.amount.with_minor(left));
     let refund = reserve(tx, actor, &payment, &order, amount, input.reason.as_str())?;
+    require_no_advance(actor, &refund)?;
     if amount.minor() == left && matches!(order.status, orders::Status::Active | orders::Status::Delivered) {
         let order = order_of(tx, &payment)?;
         orders::cancel_refunded(tx, actor, &order, input.reason.as_str())?;
@@ -65,14 +66,45 @@ fn require_refundable(tx: &Tx, payment: &Payment, order: &Order, after_release: 
     match order.status {
         orders::Status::Completed if !after_release => Err(ALREADY_RELEASED.error(
             "the order is completed and its money was released: send `after_release: true` to give it back all the \
-             same, from what the freelancer earned with it and is not paid out yet; the rest becomes a debt that is set \
-             off against the next releases, and the house gives its fees back pro rata",
+             same, from what the freelancer earned with it and is not paid out yet, while the house gives its fees back pro \
+             rata; only an administrator gives back what was paid out, as a debt that the next releases pay",
         )),
         orders::Status::Disputed => Err(ORDER_DISPUTED.error(
             "the order is disputed and its money is frozen: an administrator decides with PUT /orders/{id}",
         )),
-        _ => Ok(()),
+        orders::Status::Completed => require_no_other(tx, payment),
+        orders::Status::Pending
+        | orders::Status::Active
+        | orders::Status::Delivered
+        | orders::Status::Cancelled => Ok(()),
     }
+}
+
+/// Whoever gives a part of a completed order back first, takes its share first: the next waits until it is known whether
+/// that share is gone.
+fn require_no_other(tx: &Tx, payment: &Payment) -> Result<()> {
+    let Some(other) = queries::giving_back(tx, payment.id)? else { return Ok(()) };
+    Err(REFUND_IN_PROGRESS
+        .error(
+            "another refund of this completed order is on its way: ask again when GET /orders/{id}/timeline says \
+             refund_succeeded or refund_failed",
+        )
+        .with("refund_id", other))
+}
+
+/// What was paid out is not there to be given back: the house would advance it, on the word of the one who owes it.
+fn require_no_advance(actor: &Actor, refund: &Refund) -> Result<()> {
+    if refund.taken.owed == 0 || actor.is_admin() {
+        return Ok(());
+    }
+    let debt = refund.amount.with_minor(refund.taken.owed);
+    Err(PAID_OUT_ALREADY
+        .error(format!(
+            "{debt} {} of it is paid out to you or on its way, so that the house would have to advance it: ask an \
+             administrator to give it back, or give back less",
+            debt.currency()
+        ))
+        .with("debt_amount", debt))
 }
 
 /// Gives back what an order's buyer paid: that many minor units, or all that escrow holds. Nothing when nothing is held.
@@ -213,8 +245,8 @@ pub fn refund_to_send(tx: &Tx, id: RefundId) -> Result<Option<RefundRequest>> {
 }
 
 /// Books what the provider says of a refund, once. A refusal puts the money back where it came from; where it cannot be
-/// put back, for the order is over or the rest of its release is being paid out, it stays reserved, a person is asked to
-/// look, and `false` asks to try again.
+/// put back, for the order is over or a bank has taken the money meanwhile, it stays reserved, a person is asked to look,
+/// and `false` asks to try again.
 pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bool> {
     let Some(refund) = queries::refund(tx, id)?.filter(|refund| refund.status == MovementStatus::Pending)
     else {
@@ -228,14 +260,16 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
             Ok(true)
         }
         RefundOutcome::Failed { code, message, .. } => {
-            // What a failed payment captured is owed to its buyer whatever becomes of the order.
-            let returns =
-                payment.status == Status::Success && can_return(tx, &order_of(tx, &payment)?, &refund)?;
-            tracing::warn!(refund = %refund.id, code, message, returns, "the provider refused a refund");
+            let advanced = queries::advanced(tx, payment.id)?;
+            let returns = advanced == 0 && has_place(tx, &payment, &refund)?;
+            tracing::warn!(refund = %refund.id, code, message, advanced, returns, "the provider refused a refund");
             if returns {
                 failed(tx, &payment, refund, message)?;
             } else {
-                let said = json!({ "code": code, "message": message, "amount": refund.amount });
+                let mut said = json!({ "code": code, "message": message, "amount": refund.amount });
+                if advanced > 0 {
+                    said["taken_by_the_bank"] = json!(refund.amount.with_minor(advanced));
+                }
                 cases::open(tx, cases::Kind::RefundRefused, refund.id, Some(refund.order_id), &said)?;
             }
             Ok(returns)
@@ -243,12 +277,11 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
     }
 }
 
-/// Whether the money still has where it came from.
-fn can_return(tx: &Tx, order: &Order, refund: &Refund) -> Result<bool> {
-    match refund.taken.payable {
-        0 => Ok(refund.taken.were_released() || !order.status.is_final()),
-        _ => recovery::is_open(tx, order),
-    }
+/// Whether the money still has where it came from. What was taken of a release does: nothing of it is paid out while the
+/// refund is on its way. What a failed payment captured is owed to its buyer whatever becomes of the order.
+fn has_place(tx: &Tx, payment: &Payment, refund: &Refund) -> Result<bool> {
+    Ok(payment.status == Status::Success
+        && (refund.taken.were_released() || !order_of(tx, payment)?.status.is_final()))
 }
 
 fn succeeded(tx: &Tx, payment: &Payment, refund: Refund, reference: &str) -> Result<()> {
