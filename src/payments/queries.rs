@@ -136,25 +136,34 @@ pub fn charged(tx: &Tx, charge: &str) -> Result<Option<Payment>> {
     tx.first(&format!("select {COLUMNS} from payments where transaction_id = $1"), params![charge], payment)
 }
 
+const CHARGEBACK: &str =
+    "id, payment_id, order_id, amount_minor, currency, status, withdrawn, frozen_minor, evidence_due";
+
+fn chargeback_row(row: &Row) -> Result<Chargeback> {
+    Ok(Chargeback {
+        id: row.next()?,
+        payment_id: row.next()?,
+        order_id: row.next()?,
+        amount: Money::new(row.next()?, row.next()?),
+        stage: row.next()?,
+        withdrawn: row.next()?,
+        frozen: row.next()?,
+        evidence_due: row.next()?,
+    })
+}
+
 /// The chargeback that the provider knows by this id.
 pub fn chargeback(tx: &Tx, reference: &str) -> Result<Option<Chargeback>> {
-    tx.first(
-        "select id, payment_id, order_id, amount_minor, currency, status, withdrawn, frozen_minor, evidence_due
-         from chargebacks where reference = $1",
-        params![reference],
-        |row| {
-            Ok(Chargeback {
-                id: row.next()?,
-                payment_id: row.next()?,
-                order_id: row.next()?,
-                amount: Money::new(row.next()?, row.next()?),
-                stage: row.next()?,
-                withdrawn: row.next()?,
-                frozen: row.next()?,
-                evidence_due: row.next()?,
-            })
-        },
-    )
+    let sql = format!("select {CHARGEBACK} from chargebacks where reference = $1");
+    tx.first(&sql, params![reference], chargeback_row)
+}
+
+/// The first chargeback of an order that no bank has decided.
+pub fn open_chargeback(tx: &Tx, order: OrderId) -> Result<Option<Chargeback>> {
+    let sql = format!(
+        "select {CHARGEBACK} from chargebacks where order_id = $1 and status = 'open' order by id limit 1"
+    );
+    tx.first(&sql, params![order], chargeback_row)
 }
 
 /// What banks took of a payment for good beyond what was left of it, in minor units: the house advanced it, and money that

@@ -181,6 +181,10 @@ pub struct Item {
     pub transaction_id: Option<String>,
     pub failure: Option<String>,
     pub failure_message: Option<String>,
+    /// Whether the provider was ever asked for it.
+    pub was_asked: bool,
+    /// Whether a bank takes the order's payment back, and has not decided.
+    pub charged_back: bool,
     pub created_at: Time,
 }
 
@@ -241,6 +245,15 @@ pub struct SeenItem {
     pub transaction_id: Option<String>,
     /// Why it came back.
     pub failure: Option<String>,
+    /// Whether the buyer's bank takes the order's payment back, and has not decided.
+    pub charged_back: bool,
+}
+
+impl SeenPayout {
+    /// What its version does not count: how banks stand to its orders.
+    pub fn embedded(&self) -> Vec<OrderId> {
+        self.items.iter().filter(|item| item.charged_back).map(|item| item.order_id).collect()
+    }
 }
 
 impl From<&Item> for SeenItem {
@@ -252,6 +265,7 @@ impl From<&Item> for SeenItem {
             status: item.status,
             transaction_id: item.transaction_id.clone(),
             failure: item.failure_message.clone().or_else(|| item.failure.clone()),
+            charged_back: item.charged_back,
         }
     }
 }
@@ -261,6 +275,9 @@ impl From<&Item> for SeenItem {
 pub struct PayoutToMake {
     #[serde(flatten)]
     pub payout: SeenPayout,
+    /// Whether a bank takes the payment of one of its orders back, so that it should not be made: marked `returned`, that
+    /// order's part is frozen, and the rest can be paid out by another payout.
+    pub charged_back: bool,
     /// Where to pay to by hand, in the freelancer's words.
     pub details: Option<String>,
 }

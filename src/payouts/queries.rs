@@ -115,8 +115,10 @@ pub fn list_all(
 /// The payout as an administrator sees it.
 pub fn to_make(tx: &Tx, payout: &Payout) -> Result<PayoutToMake> {
     let account = account(tx, payout.freelancer_id, &payout.provider)?;
+    let items = items(tx, payout.id)?;
     Ok(PayoutToMake {
-        payout: payout.seen(&items(tx, payout.id)?),
+        charged_back: items.iter().any(|item| item.status == ItemStatus::Pending && item.charged_back),
+        payout: payout.seen(&items),
         details: account.and_then(|account| account.details),
     })
 }
@@ -146,7 +148,8 @@ fn page_of(
 }
 
 const ITEM: &str = "select i.id, i.payout_id, i.release_id, i.order_id, o.title, i.amount_minor, i.currency, i.status, \
-     i.provider_key, i.transaction_id, i.failure, i.failure_message, i.created_at \
+     i.provider_key, i.transaction_id, i.failure, i.failure_message, i.asked_at is not null, \
+     exists (select 1 from chargebacks c where c.order_id = i.order_id and c.status = 'open'), i.created_at \
      from payout_items i join orders o on o.id = i.order_id";
 
 fn item_row(row: &Row) -> Result<Item> {
@@ -162,6 +165,8 @@ fn item_row(row: &Row) -> Result<Item> {
         transaction_id: row.next()?,
         failure: row.next()?,
         failure_message: row.next()?,
+        was_asked: row.next()?,
+        charged_back: row.next()?,
         created_at: row.next()?,
     })
 }

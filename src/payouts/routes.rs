@@ -95,7 +95,7 @@ pub fn operations() -> Vec<Operation> {
             .versioned(),
         get("/admin/payouts", list_all)
             .named("listAllPayouts", "List everybody's payouts")
-            .about("Each says where to pay to, where the house pays by hand: `status=pending` is what there is to do.")
+            .about("Each says where to pay to, where the house pays by hand: `status=pending` is what there is to do. One that is `charged_back` should not be made, but marked `returned`.")
             .access(Access::Signed, "administrators")
             .query(vec![by_status()])
             .paged()
@@ -237,7 +237,8 @@ async fn request(call: Call<RequestPayout>) -> Result<Answer> {
     call.write(|tx, call| {
         let payout = commands::request(tx, &call.actor, &call.body, way(call))?;
         let seen = payout.seen(&queries::items(tx, payout.id)?);
-        Ok(Answer::created(&seen)?.at(format!("/payouts/{}", payout.id)).etag(payout.version, &()))
+        let at = format!("/payouts/{}", payout.id);
+        Ok(Answer::created(&seen)?.at(at).etag(payout.version, &seen.embedded()))
     })
     .await
 }
@@ -261,7 +262,8 @@ async fn list_all(call: Call) -> Result<Answer> {
 async fn show(call: Call) -> Result<Answer> {
     call.read(|tx, call| {
         let payout = queries::seen(tx, &call.actor, call.id("id"))?;
-        Ok(Answer::ok(&payout.seen(&queries::items(tx, payout.id)?))?.etag(payout.version, &()))
+        let seen = payout.seen(&queries::items(tx, payout.id)?);
+        Ok(Answer::ok(&seen)?.etag(payout.version, &seen.embedded()))
     })
     .await
 }

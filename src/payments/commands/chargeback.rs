@@ -213,9 +213,24 @@ fn freeze(tx: &Tx, order: &Order, chargeback: &Chargeback, minor: i64) -> Result
         return Ok(());
     }
     recovery::take(tx, order, minor)?;
-    tx.execute("update chargebacks set frozen_minor = $2 where id = $1", params![chargeback.id, minor])?;
+    tx.execute(
+        "update chargebacks set frozen_minor = frozen_minor + $2 where id = $1",
+        params![chargeback.id, minor],
+    )?;
     let (payable, frozen) = accounts(order);
     book(tx, chargeback, "chargeback_frozen", &[(payable, -minor), (frozen, minor)])
+}
+
+/// What was paid out of an order has come back: it is frozen where a bank takes the order's payment back, and otherwise
+/// debts are set off against it.
+pub fn came_back(tx: &Tx, order: OrderId) -> Result<()> {
+    let order =
+        orders::find(tx, order)?.ok_or_else(|| Error::broken("a payout for an order that is gone"))?;
+    let chargeback = queries::open_chargeback(tx, order.id)?;
+    if let (Some(chargeback), Some(release)) = (chargeback, queries::release_of(tx, order.id)?) {
+        freeze(tx, &order, &chargeback, release.unpaid)?;
+    }
+    debt::set_off(tx, order.freelancer_id, order.amount.currency())
 }
 
 /// Gives so much of what is frozen back to what is paid out, unless another chargeback of the order needs it.

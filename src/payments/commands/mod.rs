@@ -22,8 +22,8 @@ pub use charge::{
     Attempt, abandoned, apply, attempt, attempt_known_as, begin, begin_confirmation, declined, give_up,
     no_answer, not_executed, stands_as, void_unconfirmed,
 };
-pub use chargeback::chargeback_told;
-pub use debt::{ready_to_pay_out, set_off};
+pub use chargeback::{came_back, chargeback_told};
+pub use debt::ready_to_pay_out;
 pub use escrow::{held, release_order};
 pub use mend::{asked_refund, refund_answered, refund_not_executed, refunded_by_hand, send_refund_anew};
 pub use refund::{refund_order, refund_to_send, request_refund};

@@ -35,6 +35,7 @@ pub fn take_up(tx: &Tx, id: PayoutId) -> Result<Vec<(ItemId, TransferRequest)>> 
         events::schedule(tx, PAYOUT_SEND, id, tx.now().plus(FROZEN_FOR))?;
         return Ok(Vec::new());
     }
+    hold_back(tx, id)?;
     let open: Vec<ItemId> = tx.all(
         "select id from payout_items where payout_id = $1 and status = 'pending'
          order by asked_at nulls first, id limit $2",
@@ -47,6 +48,18 @@ pub fn take_up(tx: &Tx, id: PayoutId) -> Result<Vec<(ItemId, TransferRequest)>> 
         requests.extend(transfer_to_send(tx, item)?.map(|request| (item, request)));
     }
     Ok(requests)
+}
+
+/// What was never asked for is not sent any more once the buyer's bank takes the order's payment back.
+fn hold_back(tx: &Tx, id: PayoutId) -> Result<()> {
+    let message =
+        "The buyer's bank takes the payment of this order back: what it earned waits until the bank decides.";
+    for item in queries::items(tx, id)? {
+        if item.status == ItemStatus::Pending && item.charged_back && !item.was_asked {
+            give_back(tx, &Actor::System, &item, "charged_back", message)?;
+        }
+    }
+    Ok(())
 }
 
 /// What to ask the provider for; `None` once the transfer is decided, and where it is paid by hand.
@@ -175,7 +188,8 @@ fn take_back(
         "amount": item.amount, "currency": item.amount.currency(), "message": message,
     });
     events::append(tx, actor, "payout_returned", payout.id, body)?;
-    settle(tx, actor, payout.id)
+    settle(tx, actor, payout.id)?;
+    payments::came_back(tx, item.order_id)
 }
 
 fn decide(

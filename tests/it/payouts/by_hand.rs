@@ -1,6 +1,7 @@
 //! Payouts for those who pay by hand.
 
 use guildhall::config::PayoutsBy;
+use guildhall::providers::ChargebackStatus;
 use serde_json::{Value, json};
 
 use crate::support::{Person, TestApp};
@@ -88,4 +89,37 @@ async fn details_are_for_their_owner_and_those_who_pay() {
     assert_eq!(app.put("/payouts/account", &seller, too_long).await.expect(422).pointers(), ["/details"]);
     let hidden = "select count(*) from events where cast(body as text) like '%IBAN%'";
     assert_eq!(app.count(hidden).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_pays_by_hand_sees_what_a_bank_takes_back() {
+    let app = TestApp::with(|config| config.payouts = PayoutsBy::Manual).await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    app.earned(&buyer, &seller, "10.00", "USD").await;
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    let seller = app.cleared().await;
+    app.put("/payouts/account", &seller, json!({ "details": DETAILS })).await.expect(200);
+    let payout = app.pay_out(&seller).await.expect(201).json();
+    let admin = app.admin().await;
+    let to_do = || async { app.get("/admin/payouts?status=pending", &admin).await.expect(200).json() };
+    assert_eq!(to_do().await["data"][0]["charged_back"], false);
+    let path = format!("/payouts/{}", payout["id"].as_str().unwrap());
+    let before = app.get(&path, &seller).await.expect(200).headers["etag"].clone();
+    app.charge_back(&payment, 4990, ChargebackStatus::Open).await;
+    assert_ne!(app.get(&path, &seller).await.expect(200).headers["etag"], before);
+    let waiting = to_do().await["data"][0].clone();
+    assert_eq!(waiting["charged_back"], true);
+    for item in waiting["items"].as_array().unwrap() {
+        assert_eq!(item["charged_back"], item["order_id"] == order["id"], "{item}");
+    }
+    let returned = json!({ "status": "returned", "reason": "A bank takes one of the payments back." });
+    let marked = mark(&app, &admin, &payout, returned).await.expect(200).json();
+    assert_eq!((&marked["status"], &marked["charged_back"]), (&json!("failed"), &json!(false)));
+    assert_eq!(app.balance(&format!("chargebacks:{}", order["id"].as_str().unwrap())).await, 4491);
+    let again = app.pay_out(&seller).await.expect(201).json();
+    assert_eq!(again["amount"], "9.00");
+    assert_eq!(to_do().await["data"][0]["charged_back"], false);
+    app.settle().await;
+    app.keeps_its_rules().await;
+    app.verify().await;
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use guildhall::app::Parts;
 use guildhall::db::Db;
 use guildhall::payouts;
-use guildhall::providers::{Answering, Provider, Sandbox, TransferOutcome, TransferRequest, Unanswered};
+use guildhall::providers::{
+    Answering, ChargebackStatus, Provider, Sandbox, TransferOutcome, TransferRequest, Unanswered,
+};
 use serde_json::{Value, json};
 
 use crate::support::payments::charges_are_the_sandboxs;
@@ -234,5 +236,121 @@ async fn a_refund_that_was_asked_for_after_the_payout_takes_nothing_of_it() {
     app.settle().await;
     assert_eq!(app.payout(&seller, &payout).await["amount"], json!("44.91"), "{refund:?}");
     assert_eq!(app.payout(&seller, &payout).await["status"], "paid");
+    app.verify().await;
+}
+
+/// What a bank returned of an order that was paid out.
+async fn bounced(app: &TestApp, order: &Value) {
+    let order = guildhall::id::Id::<()>::from_wire(order["id"].as_str().unwrap());
+    let known = app
+        .write(move |tx| {
+            let transfer: String = tx.one(
+                "select transaction_id from payout_items where order_id = $1 and status = 'paid'",
+                guildhall::params![order],
+                |row| row.next(),
+            )?;
+            payouts::returned(tx, &transfer, "account_closed", "The bank account is closed.")
+        })
+        .await;
+    assert!(known);
+}
+
+#[tokio::test]
+async fn what_comes_back_pays_what_is_owed() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = app.paid_people().await;
+    let other = app.earned(&buyer, &seller, "10.00", "USD").await;
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    let seller = app.cleared().await;
+    app.pay_out(&seller).await.expect(201);
+    app.settle().await;
+    let admin = app.admin().await;
+    app.refund_after_release(&admin, &payment, "20.00").await.expect(201);
+    app.settle().await;
+    let (owed, payable) = (format!("owed:{}", seller.id), format!("payable:{}", seller.id));
+    assert_eq!((app.balance(&owed).await, app.balance(&payable).await), (-1800, 0));
+    bounced(&app, &other).await;
+    assert_eq!((app.balance(&owed).await, app.balance(&payable).await), (-900, 0), "a part is paid");
+    assert_eq!(app.balance_in(&seller, "USD").await["available"], "0.00");
+    app.verify().await;
+    bounced(&app, &order).await;
+    assert_eq!((app.balance(&owed).await, app.balance(&payable).await), (0, 3591));
+    app.post("/payouts/account", &seller, None).await.expect(200);
+    assert_eq!(app.pay_out(&seller).await.expect(201).json()["amount"], "35.91");
+    app.settle().await;
+    assert_eq!(app.balance(&payable).await, 0);
+    app.keeps_its_rules().await;
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn a_part_that_was_never_sent_stays_where_a_bank_takes_the_payment_back() {
+    for (ends, payable) in [(ChargebackStatus::Won, 9 * 4491), (ChargebackStatus::Lost, 0)] {
+        let app = TestApp::new().await;
+        let (buyer, seller) = app.paid_people().await;
+        let mut taken_back = Vec::new();
+        for _ in 0..9 {
+            taken_back.push(app.completed(&buyer, &seller).await.1);
+        }
+        app.earned(&buyer, &seller, "20.00", "USD").await;
+        let seller = app.cleared().await;
+        let payout = app.pay_out(&seller).await.expect(201).json();
+        for (number, payment) in taken_back.iter().enumerate() {
+            app.tell_of_chargeback(&format!("dp_{number}"), payment, 4990, ChargebackStatus::Open).await;
+        }
+        app.settle().await;
+        assert_eq!(app.payout(&seller, &payout).await["status"], "partly_paid");
+        assert_eq!(app.transferred().await, (1800, 1));
+        assert_eq!(app.balance(&format!("payable:{}", seller.id)).await, 0, "it is frozen");
+        app.pay_out(&seller).await.problem(409, "nothing_to_pay_out");
+        app.keeps_its_rules().await;
+        app.verify().await;
+        for (number, payment) in taken_back.iter().enumerate() {
+            app.tell_of_chargeback(&format!("dp_{number}"), payment, 4990, ends.clone()).await;
+        }
+        app.settle().await;
+        let balances = ["payable", "owed"].map(|kind| format!("{kind}:{}", seller.id));
+        assert_eq!(app.balance(&balances[0]).await, payable);
+        assert_eq!(app.balance(&balances[1]).await, 0, "nothing went out that could be owed");
+        app.keeps_its_rules().await;
+        app.verify().await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_may_have_been_sent_is_asked_for_whatever_the_bank_does() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller) = app.paid_people().await;
+    let (_, payment) = app.completed(&buyer, &seller).await;
+    let seller = app.cleared().await;
+    let payout = app.pay_out(&seller).await.expect(201).json();
+    troubles.add(Trouble::AfterItHappened);
+    app.settle().await;
+    app.charge_back(&payment, 4990, ChargebackStatus::Open).await;
+    app.advance(A_WHILE).await;
+    assert_eq!(app.payout(&seller, &payout).await["status"], "paid");
+    assert_eq!(app.transferred().await, (4491, 1));
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn what_a_bank_returns_while_another_takes_the_payment_back_is_frozen() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = app.paid_people().await;
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    let seller = app.cleared().await;
+    app.pay_out(&seller).await.expect(201);
+    app.settle().await;
+    app.charge_back(&payment, 4990, ChargebackStatus::Open).await;
+    bounced(&app, &order).await;
+    let frozen = format!("chargebacks:{}", order["id"].as_str().unwrap());
+    assert_eq!(app.balance(&frozen).await, 4491);
+    app.verify().await;
+    app.charge_back(&payment, 4990, ChargebackStatus::Lost).await;
+    app.settle().await;
+    let owed = app.balance(&format!("owed:{}", seller.id)).await;
+    assert_eq!((owed, app.balance(&frozen).await), (0, 0));
+    app.keeps_its_rules().await;
     app.verify().await;
 }
