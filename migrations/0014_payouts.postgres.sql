@@ -48,7 +48,6 @@ create table payout_items (
     transaction_id text collate "C",
     failure text,
     failure_message text,
-    asked_at timestamptz,                   -- when the provider was last asked
     created_at timestamptz not null,
     updated_at timestamptz not null
 );
@@ -97,6 +96,5 @@ comment on column payout_items.provider_key is 'The idempotency key that the pro
 comment on column payout_items.transaction_id is 'The provider''s id of the transfer, or the reference of the payment by hand';
 comment on column payout_items.failure is 'Why it came back, as a code';
 comment on column payout_items.failure_message is 'Why it came back, in words';
-comment on column payout_items.asked_at is 'When the provider was last asked, null before the first time';
 comment on column payout_items.created_at is 'When it was started';
 comment on column payout_items.updated_at is 'When it last changed';

@@ -48,7 +48,6 @@ create table payout_items (
     transaction_id text,
     failure text,
     failure_message text,
-    asked_at integer,                       -- when the provider was last asked
     created_at integer not null,
     updated_at integer not null
 ) strict;

@@ -175,6 +175,10 @@ fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
             given_back: payments::given_back,
             contested: payments::is_charged_back,
         })
+        .with(payments::Hooks {
+            awaits_transfer: payouts::awaits_transfer,
+            resolve_transfer: payouts::resolve_transfer,
+        })
         .with(payouts::Terms { minimum: config.payout_minimum })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
@@ -195,7 +199,7 @@ fn handlers(config: &Config) -> Handlers {
                 .on(payments::PAYMENT_ASK, Handler::Outside(payments::ask))
                 .on(payments::PAYMENT_VOID, Handler::Outside(payments::void))
                 .on(payments::REFUND_SEND, Handler::Outside(payments::send_refund))
-                .on(payouts::PAYOUT_SEND, Handler::Outside(payouts::send))
+                .on(payouts::TRANSFER_SEND, Handler::Outside(payouts::send))
                 .on(payouts::PAYOUT_SCHEDULE, Handler::Outside(payouts::start_by_schedule))
                 .on(payouts::PAYOUT_ACCOUNT, Handler::Outside(payouts::look_at_account))
                 .on(reconciliation::RECONCILE_DAILY, Handler::Outside(reconciliation::daily))

@@ -151,7 +151,7 @@ tables! {
     }
     payout_items by 1 {
         id Id, payout_id Id, release_id Id, order_id Id, amount_minor Integer, currency Text, status Text,
-        provider_key Text, transaction_id Text, failure Text, failure_message Text, asked_at Time, created_at Time,
+        provider_key Text, transaction_id Text, failure Text, failure_message Text, created_at Time,
         updated_at Time,
     }
     cases by 1 {

@@ -304,13 +304,28 @@ pub fn review(tx: &Tx, asked: &Asked, why: &str) -> Result<()> {
 }
 
 /// Lets the provider be turned to at once, as if for the first time since it was sent.
-pub(super) fn ask_now<S>(tx: &Tx, timer: &'static str, subject: Id<S>) -> Result<()> {
+pub fn ask_now<S>(tx: &Tx, timer: &'static str, subject: Id<S>) -> Result<()> {
     tx.execute(
         "update provider_calls set state = 'open', tries = case when tries > 1 then 1 else tries end
          where subject_id = $1 and state = 'needs_review'",
         params![subject],
     )?;
     events::schedule(tx, timer, subject, tx.now())
+}
+
+/// Whether it may have left: what was certainly not done counts as never sent.
+pub fn was_sent(tx: &Tx, key: &str) -> Result<bool> {
+    Ok(known(tx, key)?.is_some_and(|known| known.first_sent_at.is_some()))
+}
+
+/// It ended without the provider, because an administrator says how or because it is not wanted any more: nobody sends it
+/// or looks for it.
+pub fn end<S>(tx: &Tx, timer: &'static str, subject: Id<S>) -> Result<()> {
+    tx.execute(
+        "update provider_calls set state = 'answered' where subject_id = $1 and state <> 'answered'",
+        params![subject],
+    )?;
+    events::cancel(tx, timer, subject)
 }
 
 fn misconfigured(is: bool) {

@@ -12,6 +12,10 @@ mod rehearsal;
 pub mod releases;
 mod routes;
 
+use crate::actor::Actor;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::Id;
 use crate::problems;
 
 pub use commands::{
@@ -30,6 +34,14 @@ pub const PAYMENT_ASK: &str = "payment_ask";
 pub const PAYMENT_VOID: &str = "payment_void";
 /// The timer that sends a refund.
 pub const REFUND_SEND: &str = "refund_send";
+
+/// What cases ask of those who pay freelancers: transfers are theirs. Filled in `app.rs`.
+pub struct Hooks {
+    /// Whether a case is about a transfer that has not ended.
+    pub awaits_transfer: fn(&Tx, Id<()>) -> Result<bool>,
+    /// Does about a transfer what an administrator says.
+    pub resolve_transfer: fn(&Tx, &Actor, Id<()>, cases::Resolution, &str) -> Result<()>,
+}
 
 problems! {
     PAYMENT_DECLINED = 402 "payment_declined" "The payment was declined" "The provider refused it; `payment` is the attempt as it was recorded. Nothing was charged: pay with another method." with ["payment"];

@@ -11,14 +11,17 @@ mod routes;
 use crate::money::Threshold;
 use crate::problems;
 
-pub use commands::{account_told, apply_account, apply_transfer, forget, returned, transfer_to_send};
+pub use commands::{
+    account_told, apply_account, apply_transfer, awaits_transfer, forget, resolve_transfer, returned,
+    transfer_answered,
+};
 pub use model::{AccountStatus, ItemId, ItemStatus, MANUAL, Payout, PayoutId, Status, Way};
 pub use queries::{money_due, needed_to_sell, transfer_known_as};
 pub use reactions::{look_at_account, send, start_by_schedule};
 pub use routes::operations;
 
-/// The timer that sends what is pending of a payout.
-pub const PAYOUT_SEND: &str = "payout_send";
+/// The timer that sends a part of a payout, or finds out what became of it.
+pub const TRANSFER_SEND: &str = "transfer_send";
 /// The timer that starts the payouts of a freelancer who wants them daily or weekly.
 pub const PAYOUT_SCHEDULE: &str = "payout_schedule";
 /// The timer that looks how a freelancer's account stands at the provider.

@@ -181,8 +181,6 @@ pub struct Item {
     pub transaction_id: Option<String>,
     pub failure: Option<String>,
     pub failure_message: Option<String>,
-    /// Whether the provider was ever asked for it.
-    pub was_asked: bool,
     /// Whether a bank takes the order's payment back, and has not decided.
     pub charged_back: bool,
     pub created_at: Time,

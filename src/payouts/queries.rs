@@ -148,7 +148,7 @@ fn page_of(
 }
 
 const ITEM: &str = "select i.id, i.payout_id, i.release_id, i.order_id, o.title, i.amount_minor, i.currency, i.status, \
-     i.provider_key, i.transaction_id, i.failure, i.failure_message, i.asked_at is not null, \
+     i.provider_key, i.transaction_id, i.failure, i.failure_message, \
      exists (select 1 from chargebacks c where c.order_id = i.order_id and c.status = 'open'), i.created_at \
      from payout_items i join orders o on o.id = i.order_id";
 
@@ -165,7 +165,6 @@ fn item_row(row: &Row) -> Result<Item> {
         transaction_id: row.next()?,
         failure: row.next()?,
         failure_message: row.next()?,
-        was_asked: row.next()?,
         charged_back: row.next()?,
         created_at: row.next()?,
     })

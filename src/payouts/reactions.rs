@@ -2,86 +2,40 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
-
-use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::failpoint;
 use crate::id::Id;
-use crate::providers::{TransferOutcome, TransferRequest, Unanswered, patiently};
+use crate::payments::calls::{self, Found};
+use crate::providers::patiently;
 
-use super::model::{ItemId, PayoutId, Way};
+use super::model::Way;
 use super::{commands, queries};
 
 type Reacting = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// How long the provider is left alone that takes no more, where it does not say.
-const ALONE_FOR: Duration = Duration::from_secs(60);
-
-/// Asks for the transfers of a payout that are not decided; an error means that the outcome of one is unknown, and that it
-/// is asked for again with the same key.
-pub fn send(app: App, payout: Id<()>) -> Reacting {
+/// Sends a part of a payout, or finds out what became of it; an error means that it is tried again, with the same key.
+pub fn send(app: App, item: Id<()>) -> Reacting {
     Box::pin(async move {
-        let id: PayoutId = payout.cast();
-        let requests = app.db().write(move |tx| commands::take_up(tx, id)).await?;
-        if requests.is_empty() {
+        let Some(request) = app.db().write(move |tx| commands::take_up(tx, item.cast())).await? else {
             return Ok(());
-        }
+        };
         failpoint::reach("payout:claimed");
-        let mut transfers = JoinSet::new();
-        for (item, request) in requests {
-            transfers.spawn(transfer(app.clone(), item, request));
-        }
-        let mut unknown = None;
-        let (mut alone, mut again): (Option<Duration>, Option<Duration>) = (None, None);
-        while let Some(done) = transfers.join_next().await {
-            match done.map_err(|error| Error::Internal(Box::new(error))) {
-                Ok(Ok(None)) => {}
-                Ok(Ok(Some(pause))) => again = Some(again.map_or(pause, |soonest| soonest.min(pause))),
-                Ok(Err(Asking::NotNow(pause))) => alone = alone.max(Some(pause)),
-                Ok(Err(Asking::Failed(error))) | Err(error) => unknown = Some(error),
+        let (provider, asked) = (app.provider(), commands::asked_transfer(&request));
+        let look = || provider.look_for_transfer(&request);
+        let outcome = match calls::resolve(&app, &asked, look, || provider.transfer(&request)).await? {
+            Found::Answer(outcome) => outcome,
+            Found::Absent => {
+                return app.db().write(move |tx| commands::transfer_not_executed(tx, &asked)).await;
             }
-        }
-        if let Some(error) = unknown {
-            return Err(error);
-        }
-        app.db().write(move |tx| commands::go_on(tx, id, alone, again.unwrap_or(ALONE_FOR))).await
+            Found::Nothing => return Ok(()),
+        };
+        failpoint::reach("payout:sent");
+        app.db().write(move |tx| commands::transfer_answered(tx, &request, item.cast(), &outcome)).await?;
+        failpoint::reach("payout:applied");
+        Ok(())
     })
-}
-
-/// Why a transfer is not decided yet.
-enum Asking {
-    NotNow(Duration),
-    Failed(Error),
-}
-
-/// Asks for one transfer and books the answer; when to ask again, if it is still on its way.
-async fn transfer(app: App, item: ItemId, request: TransferRequest) -> Result<Option<Duration>, Asking> {
-    match sent_once(&app, &request).await {
-        Ok(outcome) => {
-            failpoint::reach("payout:sent");
-            let again = match &outcome {
-                TransferOutcome::Pending { ask_after, .. } => Some(*ask_after),
-                TransferOutcome::Paid { .. } | TransferOutcome::Returned { .. } => None,
-            };
-            let booked = app.db().write(move |tx| commands::apply_transfer(tx, item, &outcome)).await;
-            failpoint::reach("payout:applied");
-            booked.map(|()| again).map_err(Asking::Failed)
-        }
-        Err(Unanswered::NotNow { retry_after, .. }) => Err(Asking::NotNow(retry_after.unwrap_or(ALONE_FOR))),
-        Err(unanswered) => Err(Asking::Failed(unanswered.into())),
-    }
-}
-
-/// Looks for the transfer, and sends it if the provider has none: providers forget keys after a day, and a payout may be
-/// tried for longer.
-async fn sent_once(app: &App, request: &TransferRequest) -> Result<TransferOutcome, Unanswered> {
-    match patiently(app.provider().look_for_transfer(request)).await? {
-        Some(outcome) => Ok(outcome),
-        None => patiently(app.provider().transfer(request)).await,
-    }
 }
 
 /// Looks how a freelancer's account stands at the provider.

@@ -90,10 +90,13 @@ fn movements_are_listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 }
 
 fn somebody_is_at_it(tx: &Tx, found: &mut Witnesses) -> Result<()> {
-    let forgotten = "select p.id from payouts p where p.status = 'pending' and p.provider <> 'manual'
-         and not exists (select 1 from timers t where t.kind = 'payout_send' and t.subject_id = p.id)";
+    let forgotten = "select i.id, i.payout_id from payout_items i join payouts p on p.id = i.payout_id
+         where i.status = 'pending' and p.provider <> 'manual'
+         and not exists (select 1 from timers t where t.kind = 'transfer_send' and t.subject_id = i.id)
+         and not exists (select 1 from cases c where c.subject_id = i.id and c.resolved_at is null)";
     found.search(tx, forgotten, params![], |row| {
-        Ok(Some(format!("payout {} is pending, and nothing will send it", row.next::<Id<()>>()?)))
+        let (item, payout): (Id<()>, Id<()>) = (row.next()?, row.next()?);
+        Ok(Some(format!("part {item} of payout {payout} is pending, and nothing will send it")))
     })?;
     let unscheduled = "select s.user_id, s.schedule from payout_settings s where s.schedule <> 'manual'
          and not exists (select 1 from timers t where t.kind = 'payout_schedule' and t.subject_id = s.user_id)";

@@ -130,9 +130,10 @@ async fn apply_refund(app: &App, told: Told, id: RefundId, request: &RefundReque
 async fn apply_transfer(app: &App, told: Told, id: ItemId, request: &TransferRequest) -> Result<()> {
     let outcome = patiently(app.provider().look_for_transfer(request)).await?;
     let Some(outcome) = outcome else { return park(app, told).await };
+    let request = request.clone();
     app.db()
         .write(move |tx| {
-            payouts::apply_transfer(tx, id, &outcome)?;
+            payouts::transfer_answered(tx, &request, id, &outcome)?;
             commands::done(tx, told.id)
         })
         .await

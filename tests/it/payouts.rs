@@ -2,6 +2,7 @@
 
 mod accounts;
 mod by_hand;
+mod evidence;
 mod schedules;
 mod sending;
 

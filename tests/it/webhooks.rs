@@ -500,7 +500,7 @@ async fn a_transfer_whose_answer_was_lost_is_told() {
     let id: guildhall::payouts::PayoutId = guildhall::id::Id::from_wire(payout["id"].as_str().unwrap());
     let (key, request) = app
         .write(move |tx| {
-            tx.execute("delete from timers where kind = $1", params![guildhall::payouts::PAYOUT_SEND])?;
+            tx.execute("delete from timers where kind = $1", params![guildhall::payouts::TRANSFER_SEND])?;
             let key: String = tx.one(sql, params![id], |row| row.next())?;
             let known = guildhall::payouts::transfer_known_as(tx, Some(&key), "")?;
             Ok((key, known.unwrap().1))

@@ -118,6 +118,10 @@ words! {
         SendRefundAnew = "send_refund_anew",
         /// The buyer was given the money in another way.
         SettledByHand = "settled_by_hand",
+        /// The freelancer has the money of the transfer.
+        TransferArrived = "transfer_arrived",
+        /// The transfer never happened and never will: its money is free for another payout.
+        TransferFailed = "transfer_failed",
         /// It was looked at and stays as it is.
         Accept = "accept",
     }

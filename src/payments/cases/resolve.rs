@@ -11,13 +11,17 @@ use crate::id::Id;
 use crate::params;
 
 use super::super::model::{MovementStatus, Payment, Refund, Status};
-use super::super::{CASE_CLOSED, PAYMENT_ASK, REFUND_SEND, RESOLUTION_NOT_OFFERED, calls, commands, queries};
+use super::super::{
+    CASE_CLOSED, Hooks, PAYMENT_ASK, REFUND_SEND, RESOLUTION_NOT_OFFERED, calls, commands, queries,
+};
 use super::{Case, Kind, Resolution, Resolve, find};
 
 /// What a case is about, as far as payments know it.
 enum Subject {
     Payment(Payment),
     Refund(Refund),
+    /// A transfer to a freelancer that has not ended.
+    Transfer(Id<()>),
     /// Somebody else's, or gone.
     Other,
 }
@@ -26,7 +30,13 @@ fn subject(tx: &Tx, case: &Case) -> Result<Subject> {
     if let Some(payment) = queries::find(tx, case.subject_id.cast())? {
         return Ok(Subject::Payment(payment));
     }
-    Ok(queries::refund(tx, case.subject_id.cast())?.map_or(Subject::Other, Subject::Refund))
+    if let Some(refund) = queries::refund(tx, case.subject_id.cast())? {
+        return Ok(Subject::Refund(refund));
+    }
+    Ok(match (tx.wired::<Hooks>().awaits_transfer)(tx, case.subject_id)? {
+        true => Subject::Transfer(case.subject_id),
+        false => Subject::Other,
+    })
 }
 
 /// What can be done about it now.
@@ -42,6 +52,9 @@ pub(super) fn offered(tx: &Tx, case: &Case) -> Result<Vec<Resolution>> {
         },
         Subject::Refund(refund) if refund.status == MovementStatus::Pending => {
             vec![Resolution::LookAgain, Resolution::SendRefundAnew, Resolution::SettledByHand]
+        }
+        Subject::Transfer(_) => {
+            vec![Resolution::LookAgain, Resolution::TransferArrived, Resolution::TransferFailed]
         }
         Subject::Refund(_) | Subject::Other => vec![Resolution::Accept],
     })
@@ -89,6 +102,9 @@ fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution, reason: &str
         (Resolution::SendRefundAnew, Subject::Refund(refund)) => commands::send_refund_anew(tx, &refund),
         (Resolution::SettledByHand, Subject::Refund(refund)) => {
             commands::refunded_by_hand(tx, actor, refund, reason)
+        }
+        (resolution, Subject::Transfer(transfer)) => {
+            (tx.wired::<Hooks>().resolve_transfer)(tx, actor, transfer, resolution, reason)
         }
         _ => Ok(()),
     }

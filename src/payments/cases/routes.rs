@@ -31,7 +31,7 @@ pub fn operations() -> Vec<Operation> {
             .versioned(),
         post("/admin/cases/{id}/resolve", close)
             .named("resolveCase", "Resolve a case")
-            .about("`look_again` asks the provider at once, and the case comes back if nobody knows then either. `fail_payment` gives the payment up, here and at the provider; what the provider captured all the same goes back. `send_refund_anew` sends the refund under a new key: look at the provider first, for it can be given back twice. `settled_by_hand` says that the buyer has the money from elsewhere. `accept` only closes the case.")
+            .about("`look_again` asks the provider at once, and the case comes back if nobody knows then either. `fail_payment` gives the payment up, here and at the provider; what the provider captured all the same goes back. `send_refund_anew` sends the refund under a new key: look at the provider first, for it can be given back twice. `settled_by_hand` says that the buyer has the money from elsewhere. `transfer_arrived` says that the freelancer has the money, `transfer_failed` that it never left and never will, so that another payout can take it. `accept` only closes the case.")
             .access(Access::Signed, "an administrator")
             .body::<Resolve>(json!({ "resolution": "look_again", "reason": "The provider has mended its outage." }))
             .answers::<Case>(200, "The case, closed.")

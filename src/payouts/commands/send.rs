@@ -1,7 +1,4 @@
-//! Sending: each part of a payout is one transfer with one key, asked for until its outcome is known and then booked once.
-//! What comes back is free for another payout.
-
-use std::time::Duration;
+//! What became of the parts of a payout: each is booked once. What comes back is free for another payout.
 
 use serde_json::json;
 
@@ -12,83 +9,11 @@ use crate::events;
 use crate::ledger::{self, Account, Journal};
 use crate::params;
 use crate::payments::{self, MovementStatus, Paying, cases, releases};
-use crate::providers::{TransferOutcome, TransferRequest};
-use crate::time::Time;
-use crate::users;
+use crate::providers::TransferOutcome;
 
 use super::super::model::{Item, ItemId, ItemStatus, Payout, PayoutId, Status, status_of};
-use super::super::{PAYOUT_ACCOUNT, PAYOUT_SEND, queries};
+use super::super::{PAYOUT_ACCOUNT, TRANSFER_SEND, queries};
 use super::account::restrict;
-
-/// So many transfers are asked for at a time.
-const AT_ONCE: i64 = 8;
-/// How long a suspended freelancer's payouts lie before they are looked at again.
-const FROZEN_FOR: Duration = Duration::from_secs(3_600);
-
-/// What to ask the provider for now: the parts of a payout that are not decided, those asked for longest ago first. That
-/// they are asked for is on record before it happens.
-pub fn take_up(tx: &Tx, id: PayoutId) -> Result<Vec<(ItemId, TransferRequest)>> {
-    let Some(payout) = queries::find(tx, id)?.filter(|payout| payout.status == Status::Pending) else {
-        return Ok(Vec::new());
-    };
-    if !users::find(tx, payout.freelancer_id)?.is_some_and(|account| account.is_active()) {
-        events::schedule(tx, PAYOUT_SEND, id, tx.now().plus(FROZEN_FOR))?;
-        return Ok(Vec::new());
-    }
-    hold_back(tx, id)?;
-    let open: Vec<ItemId> = tx.all(
-        "select id from payout_items where payout_id = $1 and status = 'pending'
-         order by asked_at nulls first, id limit $2",
-        params![id, AT_ONCE],
-        |row| row.next(),
-    )?;
-    let mut requests = Vec::with_capacity(open.len());
-    for item in open {
-        tx.execute("update payout_items set asked_at = $2 where id = $1", params![item, tx.now()])?;
-        requests.extend(transfer_to_send(tx, item)?.map(|request| (item, request)));
-    }
-    Ok(requests)
-}
-
-/// What was never asked for is not sent any more once the buyer's bank takes the order's payment back.
-fn hold_back(tx: &Tx, id: PayoutId) -> Result<()> {
-    let message =
-        "The buyer's bank takes the payment of this order back: what it earned waits until the bank decides.";
-    for item in queries::items(tx, id)? {
-        if item.status == ItemStatus::Pending && item.charged_back && !item.was_asked {
-            give_back(tx, &Actor::System, &item, "charged_back", message)?;
-        }
-    }
-    Ok(())
-}
-
-/// What to ask the provider for; `None` once the transfer is decided, and where it is paid by hand.
-pub fn transfer_to_send(tx: &Tx, id: ItemId) -> Result<Option<TransferRequest>> {
-    let Some(item) = queries::item(tx, id)?.filter(|item| item.status == ItemStatus::Pending) else {
-        return Ok(None);
-    };
-    match queries::payout_of(tx, item.payout_id)?.is_by_hand() {
-        true => Ok(None),
-        false => queries::request_of(tx, &item).map(Some),
-    }
-}
-
-/// What is left of the payout is asked for again: after `alone` if the provider takes nothing just now, at once if some of
-/// it was never asked for, otherwise after `again`.
-pub fn go_on(tx: &Tx, id: PayoutId, alone: Option<Duration>, again: Duration) -> Result<()> {
-    let first_open = tx.first(
-        "select asked_at from payout_items where payout_id = $1 and status = 'pending' order by asked_at nulls first limit 1",
-        params![id],
-        |row| row.next::<Option<Time>>(),
-    )?;
-    let pause = match (alone, first_open) {
-        (_, None) => return Ok(()),
-        (Some(alone), _) => alone,
-        (None, Some(None)) => Duration::ZERO,
-        (None, Some(Some(_))) => again,
-    };
-    events::schedule(tx, PAYOUT_SEND, id, tx.now().plus(pause))
-}
 
 /// Books what the provider says of a transfer, once. One that was paid can still come back.
 pub fn apply_transfer(tx: &Tx, id: ItemId, outcome: &TransferOutcome) -> Result<()> {
@@ -97,7 +22,14 @@ pub fn apply_transfer(tx: &Tx, id: ItemId, outcome: &TransferOutcome) -> Result<
         (TransferOutcome::Paid { reference }, ItemStatus::Pending) => {
             pay(tx, &Actor::System, &item, Some(reference))
         }
-        (TransferOutcome::Paid { .. }, ItemStatus::Paid) => Ok(()),
+        (TransferOutcome::Paid { reference }, ItemStatus::Paid) => {
+            // An administrator knew only that it had arrived.
+            tx.execute(
+                "update payout_items set transaction_id = $2 where id = $1 and transaction_id is null",
+                params![id, reference],
+            )?;
+            Ok(())
+        }
         (TransferOutcome::Paid { reference }, ItemStatus::Returned) => {
             if item.transaction_id.as_ref() == Some(reference) {
                 return Ok(());
@@ -112,7 +44,7 @@ pub fn apply_transfer(tx: &Tx, id: ItemId, outcome: &TransferOutcome) -> Result<
                 "update payout_items set transaction_id = $2, updated_at = $3 where id = $1 and transaction_id is null",
                 params![id, reference, tx.now()],
             )?;
-            events::schedule(tx, PAYOUT_SEND, item.payout_id, tx.now().plus(*ask_after))
+            events::schedule(tx, TRANSFER_SEND, id, tx.now().plus(*ask_after))
         }
         (TransferOutcome::Pending { .. }, ItemStatus::Paid | ItemStatus::Returned) => Ok(()),
         (TransferOutcome::Returned { reference, code, message }, ItemStatus::Pending) => {
@@ -213,7 +145,10 @@ fn decide(
             tx.now()
         ],
     )?;
-    if decided == 1 { Ok(()) } else { Err(Error::broken("a part of a payout was decided twice")) }
+    if decided != 1 {
+        return Err(Error::broken("a part of a payout was decided twice"));
+    }
+    events::cancel(tx, TRANSFER_SEND, item.id)
 }
 
 /// Moves the part's amount, given the account of what is on its way to its freelancer.
@@ -266,7 +201,6 @@ fn settle(tx: &Tx, actor: &Actor, id: PayoutId) -> Result<()> {
     if status == Status::Pending || before.status != Status::Pending {
         return Ok(());
     }
-    events::cancel(tx, PAYOUT_SEND, id)?;
     if status == Status::Failed {
         return Ok(());
     }

@@ -18,8 +18,8 @@ use super::super::model::{
     AccountStatus, ItemId, Payout, PayoutAccount, PayoutId, PayoutSettings, RequestPayout, Way,
 };
 use super::super::{
-    BALANCE_OWED, BELOW_MINIMUM, NOTHING_TO_PAY_OUT, PAYOUT_ACCOUNT_REQUIRED, PAYOUT_SCHEDULE, PAYOUT_SEND,
-    PAYOUTS_FROZEN, Terms, queries,
+    BALANCE_OWED, BELOW_MINIMUM, NOTHING_TO_PAY_OUT, PAYOUT_ACCOUNT_REQUIRED, PAYOUT_SCHEDULE,
+    PAYOUTS_FROZEN, TRANSFER_SEND, Terms, queries,
 };
 
 /// A payout pays for so many orders at most; what is left waits for the next.
@@ -93,10 +93,10 @@ fn start(tx: &Tx, actor: &Actor, freelancer: UserId, currency: Currency, way: Wa
         params![id, freelancer, way.provider(), account.reference, currency, amount.minor(), tx.now()],
     )?;
     for one in &claimed {
-        send_on_its_way(tx, id, freelancer, one)?;
-    }
-    if !way.is_by_hand() {
-        events::schedule(tx, PAYOUT_SEND, id, tx.now())?;
+        let item = send_on_its_way(tx, id, freelancer, one)?;
+        if !way.is_by_hand() {
+            events::schedule(tx, TRANSFER_SEND, item, tx.now())?;
+        }
     }
     let parts: Vec<_> =
         claimed.iter().map(|one| json!({ "order_id": one.order_id, "amount": one.amount })).collect();
@@ -172,7 +172,7 @@ fn sum(earned: &[Earned], currency: Currency) -> Result<Money> {
 }
 
 /// Books what one order earned as a part of the payout.
-fn send_on_its_way(tx: &Tx, payout: PayoutId, freelancer: UserId, earned: &Earned) -> Result<()> {
+fn send_on_its_way(tx: &Tx, payout: PayoutId, freelancer: UserId, earned: &Earned) -> Result<ItemId> {
     let id: ItemId = tx.new_id();
     let (minor, currency) = (earned.amount.minor(), earned.amount.currency());
     tx.execute(
@@ -211,5 +211,6 @@ fn send_on_its_way(tx: &Tx, payout: PayoutId, freelancer: UserId, earned: &Earne
             cause_id: id.cast(),
             transaction_id: None,
         },
-    )
+    )?;
+    Ok(id)
 }

@@ -144,7 +144,7 @@ async fn a_provider_that_takes_no_more_is_left_alone_and_a_slow_one_asked_again(
     script.add(Ok(TransferOutcome::Pending { reference: "tr_slow".to_owned(), ask_after }));
     app.advance(Duration::from_secs(599)).await;
     assert_eq!(app.transferred().await.1, 1);
-    app.advance(Duration::from_secs(1)).await;
+    app.advance(Duration::from_secs(76)).await;
     let seller = app.log_in(&seller.username).await;
     assert_eq!(app.payout(&seller, &payout).await["status"], "pending");
     app.verify().await;

@@ -431,16 +431,25 @@ pub(crate) use the_rest_is_the_sandboxs;
 #[rustfmt::skip]
 macro_rules! the_books_are_the_sandboxs {
     () => {
+        fn look_for_transfer<'a>(&'a self, transfer: &'a guildhall::providers::TransferRequest) -> guildhall::providers::Answering<'a, Option<guildhall::providers::TransferOutcome>> {
+            self.sandbox.look_for_transfer(transfer)
+        }
+
+        crate::support::payments::the_records_are_the_sandboxs!();
+    };
+}
+pub(crate) use the_books_are_the_sandboxs;
+
+/// The same without what transfers are looked for with.
+#[rustfmt::skip]
+macro_rules! the_records_are_the_sandboxs {
+    () => {
         fn onboard<'a>(&'a self, onboarding: &'a guildhall::providers::Onboarding) -> guildhall::providers::Answering<'a, guildhall::providers::Onboarded> {
             self.sandbox.onboard(onboarding)
         }
 
         fn look_at_account<'a>(&'a self, reference: &'a str) -> guildhall::providers::Answering<'a, guildhall::providers::AccountState> {
             self.sandbox.look_at_account(reference)
-        }
-
-        fn look_for_transfer<'a>(&'a self, transfer: &'a guildhall::providers::TransferRequest) -> guildhall::providers::Answering<'a, Option<guildhall::providers::TransferOutcome>> {
-            self.sandbox.look_for_transfer(transfer)
         }
 
         fn look_at_chargeback<'a>(&'a self, reference: &'a str) -> guildhall::providers::Answering<'a, Option<guildhall::providers::ChargebackState>> {
@@ -469,7 +478,7 @@ macro_rules! the_books_are_the_sandboxs {
         }
     };
 }
-pub(crate) use the_books_are_the_sandboxs;
+pub(crate) use the_records_are_the_sandboxs;
 
 /// The same with charges and refunds, for what is about transfers or records only.
 #[rustfmt::skip]
@@ -592,5 +601,12 @@ impl Provider for Unreliable {
         self.answer(self.sandbox.transfer(transfer))
     }
 
-    the_books_are_the_sandboxs!();
+    fn look_for_transfer<'a>(
+        &'a self,
+        transfer: &'a TransferRequest,
+    ) -> Answering<'a, Option<TransferOutcome>> {
+        self.answer_look(self.sandbox.look_for_transfer(transfer))
+    }
+
+    the_records_are_the_sandboxs!();
 }
