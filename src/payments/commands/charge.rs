@@ -351,6 +351,10 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             }
             calls::answered(tx, &asked.asked(), "requires_action")?;
             name(tx, asked, reference)?;
+            // Nobody will act for an order that was cancelled while the outcome was unknown.
+            if order_of(tx, &asked.payment)?.status != orders::Status::Pending {
+                return abandon(tx, &asked.payment, "order_cancelled").map(drop);
+            }
             tx.execute(
                 "update payments set status = 'requires_action', version = version + 1, updated_at = $2 where id = $1",
                 params![asked.payment.id, tx.now()],

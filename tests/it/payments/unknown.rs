@@ -147,6 +147,23 @@ async fn a_late_answer_does_not_undo_a_confirmation() {
 }
 
 #[tokio::test]
+async fn a_payment_that_turns_out_to_wait_for_its_buyer_is_given_up_with_its_order() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, _, order) = ordered(&app).await;
+    troubles.add(Trouble::AfterItHappened);
+    let unknown = app.pay(&buyer, &order, "pm_card_authenticationRequired").await.expect(202).json();
+    app.move_order(&buyer, &order, "cancelled").await.expect(200);
+    app.advance(A_WHILE).await;
+    let payment = app.payment(&buyer, &unknown).await;
+    assert_eq!((&payment["status"], &payment["failure"]), (&json!("failed"), &json!("order_cancelled")));
+    let at_the_provider = "select count(*) from sandbox_charges where status = 'declined'";
+    assert_eq!(app.count(at_the_provider).await, 1, "nobody can confirm it there either");
+    app.verify().await;
+    app.audit().await;
+}
+
+#[tokio::test]
 async fn a_lost_refund_is_sent_again_and_gives_back_once() {
     for trouble in [Trouble::BeforeItHappens, Trouble::AfterItHappened] {
         let troubles = Troubles::default();
