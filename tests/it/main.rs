@@ -32,4 +32,5 @@ mod search;
 mod tidy;
 mod users;
 mod verify;
+mod walk;
 mod webhooks;

@@ -24,7 +24,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const A_WHILE: Duration = Duration::from_secs(5);
 
 /// An event about an object of the sandbox's.
-fn event(id: &str, said: &str, object: &str, reference: &str, key: Option<&str>) -> Value {
+pub fn event(id: &str, said: &str, object: &str, reference: &str, key: Option<&str>) -> Value {
     json!({
         "id": id,
         "object": "event",
@@ -69,7 +69,7 @@ impl TestApp {
     }
 
     /// Tells an event, signed.
-    async fn tell(&self, event: &Value) -> Reply {
+    pub async fn tell(&self, event: &Value) -> Reply {
         let raw = event.to_string();
         let signature = self.signed(raw.as_bytes()).await;
         self.knock(raw, Some(&signature)).await

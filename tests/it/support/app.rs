@@ -26,6 +26,8 @@ pub struct TestApp {
     pub app: App,
     router: Router,
     pub home: Arc<Home>,
+    /// What it left undone is another one's by now.
+    is_dead: bool,
 }
 
 impl TestApp {
@@ -51,7 +53,7 @@ impl TestApp {
         configure(&mut config);
         let app = App::open(config, parts).unwrap();
         app.db().migrate().await.unwrap();
-        Self { router: router(app.clone(), app::operations()), app, home: Arc::new(home) }
+        Self { router: router(app.clone(), app::operations()), app, home: Arc::new(home), is_dead: false }
     }
 
     /// A further process on the same database, with a provider and services of its own.
@@ -59,7 +61,19 @@ impl TestApp {
         let mut config = self.app.config().clone();
         configure(&mut config);
         let app = App::open(config, parts).unwrap();
-        Self { router: router(app.clone(), app::served(app.config())), app, home: Arc::clone(&self.home) }
+        Self {
+            router: router(app.clone(), app::served(app.config())),
+            app,
+            home: Arc::clone(&self.home),
+            is_dead: false,
+        }
+    }
+
+    /// It stops as it stands, and another process goes on with the same database and the same clock.
+    pub fn restarted(mut self, parts: Parts) -> Self {
+        let clock = Arc::clone(self.app.db().clock());
+        self.is_dead = true;
+        self.beside(Parts { clock, ..parts }, |_| {})
     }
 
     /// A request, by `person` or by nobody.
@@ -162,7 +176,7 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if self.is_dead || std::thread::panicking() {
             return;
         }
         let app = self.app.clone();
