@@ -300,7 +300,7 @@ fn not_sent(tx: &Tx, asked: &Asked) -> Result<()> {
 pub fn review(tx: &Tx, asked: &Asked, why: &str) -> Result<()> {
     tx.execute("update provider_calls set state = 'needs_review' where key = $1", params![asked.key])?;
     let said = json!({ "operation": asked.kind, "key": asked.key, "said": why });
-    cases::open_again(tx, cases::Kind::UnknownOutcome, asked.subject, asked.order, &said)
+    cases::open(tx, cases::Kind::UnknownOutcome, asked.subject, asked.order, &said)
 }
 
 /// Lets the provider be turned to at once, as if for the first time since it was sent.

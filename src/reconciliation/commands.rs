@@ -44,7 +44,7 @@ pub fn finish(
     }
     for difference in found.iter().filter(|difference| !difference.is_summary) {
         let order = difference.order_id.map(Id::cast);
-        cases::open(tx, difference.kind, difference.subject, order, &difference.detail())?;
+        cases::open_once(tx, difference.kind, difference.subject, order, &difference.detail())?;
         // What was gone is there again.
         tx.execute(
             "update cases set detail = $3, resolved_at = null, resolution = null

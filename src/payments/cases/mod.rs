@@ -1,5 +1,5 @@
 //! What a person must look at: money whose fate the program may not decide. A case is opened once for each thing and stays
-//! until an administrator closes it with a reason, or what it asked for becomes known.
+//! until an administrator closes it with a reason, or what it asked for becomes known; if that is so again, the case is back.
 
 mod resolve;
 pub(super) mod routes;
@@ -65,36 +65,51 @@ words! {
     }
 }
 
-/// Opens a case about `subject`, unless there is one of this kind already.
+/// Opens a case about `subject`. One that was closed is open again, for what it was about is so again, unless somebody has
+/// accepted that; one that is open says what is known now.
 pub fn open<S>(tx: &Tx, kind: Kind, subject: Id<S>, order: Option<OrderId>, detail: &Value) -> Result<()> {
+    if open_once(tx, kind, subject, order, detail)? {
+        return Ok(());
+    }
+    let reopened = tx.execute(
+        "update cases set detail = $3, opened_at = $4, resolved_at = null, resolution = null, reason = null,
+             resolved_by = null
+         where kind = $1 and subject_id = $2 and resolved_at is not null and resolution <> $5",
+        params![kind, subject, Json(detail), tx.now(), Resolution::Accept],
+    )?;
+    if reopened == 1 {
+        say(kind, subject, detail);
+        return Ok(());
+    }
+    tx.execute(
+        "update cases set detail = $3 where kind = $1 and subject_id = $2 and resolved_at is null",
+        params![kind, subject, Json(detail)],
+    )?;
+    Ok(())
+}
+
+/// The same where there is none yet, open or closed; whether that was so.
+pub fn open_once<S>(
+    tx: &Tx,
+    kind: Kind,
+    subject: Id<S>,
+    order: Option<OrderId>,
+    detail: &Value,
+) -> Result<bool> {
     let opened = tx.execute(
         "insert into cases (id, kind, subject_id, order_id, detail, opened_at) values ($1, $2, $3, $4, $5, $6)
          on conflict (kind, subject_id) do nothing",
         params![tx.new_id::<Kind>(), kind, subject, order, Json(detail), tx.now()],
     )?;
     if opened == 1 {
-        tracing::error!(%kind, %subject, %detail, "a person has to look at this");
-        metrics::counter!("cases_opened_total", "kind" => kind.as_str()).increment(1);
+        say(kind, subject, detail);
     }
-    Ok(())
+    Ok(opened == 1)
 }
 
-/// The same, also when there was one that was closed: what it was about is so again.
-pub(super) fn open_again<S>(
-    tx: &Tx,
-    kind: Kind,
-    subject: Id<S>,
-    order: Option<OrderId>,
-    detail: &Value,
-) -> Result<()> {
-    open(tx, kind, subject, order, detail)?;
-    tx.execute(
-        "update cases set detail = $3, opened_at = $4, resolved_at = null, resolution = null, reason = null,
-             resolved_by = null
-         where kind = $1 and subject_id = $2 and resolved_at is not null",
-        params![kind, subject, Json(detail), tx.now()],
-    )?;
-    Ok(())
+fn say<S>(kind: Kind, subject: Id<S>, detail: &Value) {
+    tracing::error!(%kind, %subject, %detail, "a person has to look at this");
+    metrics::counter!("cases_opened_total", "kind" => kind.as_str()).increment(1);
 }
 
 /// Closes a case, if it is open: what it asked for is known by now.
