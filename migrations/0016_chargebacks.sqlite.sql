@@ -45,5 +45,8 @@ alter table refunds add column escrow_minor integer not null default 0 check (es
 alter table refunds add column fees_minor integer not null default 0 check (fees_minor >= 0);
 alter table refunds add column payable_minor integer not null default 0 check (payable_minor >= 0);
 alter table refunds add column owed_minor integer not null default 0 check (owed_minor >= 0);
+-- The refund that had succeeded and came back, in whose place this one is.
+alter table refunds add column replaces blob;
+create unique index refunds_replaces on refunds (replaces);
 update refunds set escrow_minor = amount_minor;
 create index refunds_order on refunds (order_id, id);

@@ -136,6 +136,13 @@ pub const JOURNALS: &[JournalKind] = {
             when: "a refund has failed: everything goes back to where it came from",
         },
         JournalKind {
+            name: "refund_bounced",
+            cause: "refund",
+            from: &[Provider],
+            to: &[Refunds],
+            when: "a refund that the provider had sent came back: the money is reserved for another, which is the cause",
+        },
+        JournalKind {
             name: "refund_by_hand",
             cause: "refund",
             from: &[Refunds],

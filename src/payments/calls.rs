@@ -30,18 +30,6 @@ words! {
     }
 }
 
-words! {
-    /// How far an operation has come.
-    pub enum State {
-        /// It may have been sent; nobody knows how it ended.
-        Open = "open",
-        /// The provider has said how it stands.
-        Answered = "answered",
-        /// Nobody could find out; it is looked for every hour.
-        NeedsReview = "needs_review",
-    }
-}
-
 /// How long after a question without an answer the next one is put; the last one again and again.
 const PAUSES: [Duration; 6] = [
     Duration::from_secs(1),
@@ -142,11 +130,21 @@ fn noted(tx: &Tx, asked: &Asked) -> Result<Known> {
         .ok_or_else(|| Error::broken(format!("{} was sent and not written down", asked.key)))
 }
 
-/// Writes an operation down that is sent as soon as the transaction is over. Fails when its key stands for other words.
+/// Whether an operation with this key was ever written down.
+pub(super) fn is_begun(tx: &Tx, key: &str) -> Result<bool> {
+    Ok(known(tx, key)?.is_some())
+}
+
+/// Writes an operation down that is sent as soon as the transaction is over. Fails when its key stands for other words. One
+/// that was answered is asked for anew: a buyer who confirmed too early confirms again.
 pub fn begin(tx: &Tx, asked: &Asked) -> Result<()> {
     tx.execute(
         "insert into provider_calls (key, kind, subject_id, order_id, params_hash, begun_at, state)
-         values ($1, $2, $3, $4, $5, $6, 'open') on conflict (key) do nothing",
+         values ($1, $2, $3, $4, $5, $6, 'open')
+         on conflict (key) do update
+         set state = 'open', begun_at = excluded.begun_at, first_sent_at = null, last_sent_at = null, tries = 0,
+             last_answer = null
+         where provider_calls.state = 'answered'",
         params![asked.key, asked.kind, asked.subject, asked.order, asked.hash, tx.now()],
     )?;
     send(tx, asked)
@@ -173,9 +171,29 @@ enum Turn {
     Send,
     /// It may have been: whoever sends it now without looking relies on the provider's memory of keys.
     Look,
+    /// Nobody wants to know any more.
+    Leave,
+}
+
+/// Whether it is still to be asked for, under this key: since it was read, a person may have decided it, or the provider
+/// told how it stands.
+fn is_wanted(tx: &Tx, asked: &Asked) -> Result<bool> {
+    let sql = match asked.kind {
+        Kind::Charge => {
+            "select 1 from payments where id = $1 and status = 'pending'
+                 and $2 = provider_key || case when confirmed then '-confirm' else '' end"
+        }
+        Kind::Refund => "select 1 from refunds where id = $1 and status = 'pending' and provider_key = $2",
+        // Whoever asks for these looks himself.
+        Kind::Transfer | Kind::Account => return Ok(true),
+    };
+    tx.exists(sql, params![asked.subject, asked.key])
 }
 
 fn turn(tx: &Tx, asked: &Asked) -> Result<Turn> {
+    if !is_wanted(tx, asked)? {
+        return Ok(Turn::Leave);
+    }
     if known(tx, &asked.key)?.is_none_or(|known| known.first_sent_at.is_none()) {
         begin(tx, asked)?;
         return Ok(Turn::Send);
@@ -192,10 +210,15 @@ enum Absence {
     /// Too early to say; the timer is set.
     Later,
     Proven,
+    /// Nobody wants to know any more.
+    Leave,
 }
 
 /// The provider has none of it. While what was sent may still be on its way that says nothing.
 fn absent(tx: &Tx, asked: &Asked, arrives_within: Duration) -> Result<Absence> {
+    if !is_wanted(tx, asked)? {
+        return Ok(Absence::Leave);
+    }
     let (known, now) = (noted(tx, asked)?, tx.now());
     let arrived_by = known.last_sent_at.map_or(now, |sent| sent.plus(arrives_within));
     if known.may_be_sent(now) && arrived_by <= now {
@@ -226,7 +249,7 @@ fn absent(tx: &Tx, asked: &Asked, arrives_within: Duration) -> Result<Absence> {
 pub fn answered(tx: &Tx, asked: &Asked, what: &str) -> Result<()> {
     misconfigured(false);
     tx.execute(
-        "update provider_calls set state = 'answered', last_answer = $2, same_failures = 0, absent_since = null
+        "update provider_calls set state = 'answered', last_answer = $2, tries = 0, same_failures = 0, absent_since = null
          where key = $1",
         params![asked.key, what],
     )?;
@@ -348,7 +371,7 @@ pub enum Found<T> {
     Answer(T),
     /// It is proven that it has none, and it is sent no more.
     Absent,
-    /// Nobody knows; it is written down, and the timer is set.
+    /// Nobody knows, and it is written down and the timer set; or nobody wants to know any more.
     Nothing,
 }
 
@@ -361,7 +384,11 @@ pub async fn resolve<'a, T>(
     send: impl FnOnce() -> Answering<'a, T>,
 ) -> Result<Found<T>> {
     let turned = asked.clone();
-    if app.db().write(move |tx| turn(tx, &turned)).await? == Turn::Look {
+    let turn = app.db().write(move |tx| turn(tx, &turned)).await?;
+    if turn == Turn::Leave {
+        return Ok(Found::Nothing);
+    }
+    if turn == Turn::Look {
         match patiently(look()).await {
             Ok(Some(found)) => return Ok(Found::Answer(found)),
             Err(why) => return unknown(app, asked, why, false).await,
@@ -370,7 +397,7 @@ pub async fn resolve<'a, T>(
         let (missing, arrives_within) = (asked.clone(), app.provider().arrives_within());
         match app.db().write(move |tx| absent(tx, &missing, arrives_within)).await? {
             Absence::SendAgain => {}
-            Absence::Later => return Ok(Found::Nothing),
+            Absence::Later | Absence::Leave => return Ok(Found::Nothing),
             Absence::Proven => return Ok(Found::Absent),
         }
     }

@@ -20,8 +20,8 @@ use crate::problems;
 
 pub use commands::{
     Attempt, Paying, apply, asked_refund, attempt, attempt_known_as, begin, came_back, chargeback_told, held,
-    list_payout, ready_to_pay_out, refund_answered, refund_order, refund_to_send, release_order,
-    request_refund, stands_as,
+    list_payout, ready_to_pay_out, refund_answered, refund_order, refund_request, refund_to_send,
+    release_order, request_refund, stands_as,
 };
 pub use model::{ChargebackStage, MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
 pub use queries::{captured, find, given_back, is_charged_back, is_giving_back, money_due, refund_known_as};

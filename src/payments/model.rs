@@ -213,6 +213,10 @@ pub struct Refund {
     pub status: MovementStatus,
     pub reason: String,
     pub provider_key: String,
+    /// The provider's id of it, once it has succeeded there.
+    pub transaction_id: Option<String>,
+    /// The refund that had succeeded and came back, in whose place this one is.
+    pub replaces: Option<RefundId>,
     pub taken: Sources,
     pub created_at: Time,
 }

@@ -106,8 +106,8 @@ pub fn given_back(tx: &Tx, order: &Order) -> Result<Option<i64>> {
 /// The refund, if there is one.
 pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
     tx.first(
-        "select id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, escrow_minor, fees_minor,
-             payable_minor, owed_minor, created_at
+        "select id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, transaction_id,
+             replaces, escrow_minor, fees_minor, payable_minor, owed_minor, created_at
          from refunds where id = $1",
         params![id],
         |row| {
@@ -119,6 +119,8 @@ pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
                 status: row.next()?,
                 reason: row.next()?,
                 provider_key: row.next()?,
+                transaction_id: row.next()?,
+                replaces: row.next()?,
                 taken: Sources {
                     escrow: row.next()?,
                     fees: row.next()?,

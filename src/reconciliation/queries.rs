@@ -134,6 +134,8 @@ fn refunds(tx: &Tx, order: Id<()>, booked: &Booked) -> Result<Vec<Entry>> {
             let (status, since): (String, Time) = (row.next()?, row.next()?);
             let done = booked.get(&("refund".to_owned(), id));
             let standing = match (done, status.as_str()) {
+                // It was sent and came back.
+                (_, "failed") => Standing::Off,
                 (Some(_), _) => Standing::Booked,
                 (None, "pending") => Standing::UnderWay,
                 (None, _) => Standing::Off,

@@ -13,6 +13,10 @@ const CAUSES: &[(&str, &str)] = &[
     ("provider_fee", "from payments c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund_reserved", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
+    (
+        "refund_bounced",
+        "from refunds c where c.id = j.cause_id and c.order_id = j.order_id and c.replaces is not null",
+    ),
     ("refund_by_hand", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund_returned", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("release", "from orders c where c.id = j.cause_id and c.id = j.order_id"),
@@ -49,20 +53,24 @@ pub(super) fn has_causes(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     adjusted_as_proposed(tx, found)
 }
 
-/// What was reserved for a refund went to the buyer or came back, whole and not both; what did neither is pending.
+/// What was reserved for a refund went to the buyer or was put back, whole and not both; what did neither is pending.
 fn reserves_end_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let reserves = "select r.id, r.status, r.amount_minor,
-            cast(coalesce(sum(case when j.kind = 'refund_reserved' and l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
+            cast(coalesce(sum(case when j.kind in ('refund_reserved', 'refund_bounced') and l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
             cast(coalesce(sum(case when j.kind in ('refund', 'refund_by_hand') and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
-            cast(coalesce(sum(case when j.kind = 'refund_returned' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint)
+            cast(coalesce(sum(case when j.kind = 'refund_returned' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
+            exists (select 1 from refunds n where n.replaces = r.id and n.amount_minor = r.amount_minor)
          from refunds r left join ledger_journals j on j.cause_id = r.id
          left join ledger_lines l on l.journal_id = j.id group by r.id, r.status, r.amount_minor";
     found.search(tx, reserves, params![], |row| {
         let (refund, status): (Id<()>, String) = (row.next()?, row.next()?);
         let (amount, reserved): (i64, i64) = (row.next()?, row.next()?);
         let (sent, returned): (i64, i64) = (row.next()?, row.next()?);
+        let came_back: bool = row.next()?;
         let expected = match status.as_str() {
             "success" => (amount, amount, 0),
+            // It went to the buyer, and what came back is reserved for another.
+            "failed" if came_back => (amount, amount, 0),
             "failed" => (amount, 0, amount),
             _ => (amount, 0, 0),
         };

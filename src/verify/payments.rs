@@ -78,15 +78,18 @@ impl History {
                 )));
             }
         }
-        let rows = "select id, status from refunds where order_id = $1";
-        let refunds =
-            tx.all(rows, params![self.order], |row| Ok((row.next::<Id<()>>()?, row.next::<String>()?)))?;
-        for (refund, status) in refunds {
+        let rows = "select id, status, exists (select 1 from refunds n where n.replaces = r.id) from refunds r
+             where order_id = $1";
+        let refunds = tx.all(rows, params![self.order], |row| {
+            Ok((row.next::<Id<()>>()?, row.next::<String>()?, row.next::<bool>()?))
+        })?;
+        for (refund, status, came_back) in refunds {
             let kinds = self.refunds.get(&refund.to_string()).map_or(&[][..], Vec::as_slice);
             let decided: Vec<&str> =
                 kinds.iter().map(String::as_str).filter(|kind| *kind != "refund_requested").collect();
             let expected: &[&str] = match status.as_str() {
                 "success" => &["refund_succeeded"],
+                "failed" if came_back => &["refund_succeeded", "refund_failed"],
                 "failed" => &["refund_failed"],
                 _ => &[],
             };
@@ -101,7 +104,8 @@ impl History {
     }
 }
 
-/// Once a payment has succeeded it stays so, and a refund is decided once, as its row says.
+/// Once a payment has succeeded it stays so, and a refund is decided once, as its row says; one that came back after
+/// it had succeeded has another in its place.
 fn histories_agree(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let events = "select e.subject_id, e.kind, e.body ->> 'payment_id', e.body ->> 'refund_id' from events e
          where e.kind in ('payment_requires_action', 'payment_failed', 'payment_succeeded', 'refund_requested',

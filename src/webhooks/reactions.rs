@@ -75,7 +75,8 @@ fn matter(tx: &Tx, told: &Told) -> Result<Matter> {
         }
         NoticeKind::Refund => match payments::refund_known_as(tx, key, &told.reference)? {
             None => Ok(Matter::Unknown),
-            Some(id) => Ok(payments::refund_to_send(tx, id)?
+            // Also when it is decided: a refund that had succeeded can still come back.
+            Some(id) => Ok(payments::refund_request(tx, id)?
                 .map_or(Matter::Settled, |request| Matter::Refund(id, Box::new(request)))),
         },
         NoticeKind::Transfer => {
@@ -109,7 +110,10 @@ async fn apply_charge(app: &App, told: Told, asked: Attempt) -> Result<()> {
             if !payments::stands_as(tx, &asked)? && !matches!(outcome, Outcome::Succeeded { .. }) {
                 return commands::again(tx, told.id);
             }
-            payments::apply(tx, &Actor::System, &asked, &outcome)?;
+            // A charge that still waits for its buyer says nothing of the confirmation that is on its way.
+            if asked.is_answered_by(&outcome) {
+                payments::apply(tx, &Actor::System, &asked, &outcome)?;
+            }
             commands::done(tx, told.id)
         })
         .await

@@ -1,6 +1,8 @@
 //! Money: charged once, held, released or given back, whatever happens in between.
 
+mod again;
 mod books;
+mod bounced;
 mod cases;
 mod crowd;
 mod evidence;

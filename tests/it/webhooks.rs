@@ -35,14 +35,14 @@ pub fn event(id: &str, said: &str, object: &str, reference: &str, key: Option<&s
     })
 }
 
-fn about_payment(id: &str, said: &str, payment: &Value) -> Value {
+pub fn about_payment(id: &str, said: &str, payment: &Value) -> Value {
     let key = format!("payment-{}", payment["id"].as_str().unwrap());
     event(id, said, "charge", "ch_told", Some(&key))
 }
 
 impl TestApp {
     /// An application whose sandbox tells what happens.
-    async fn telling() -> Self {
+    pub async fn telling() -> Self {
         Self::made_of(Parts { telling: Telling(true), ..Self::parts() }, |_| {}).await
     }
 

@@ -51,7 +51,12 @@ pub(super) fn offered(tx: &Tx, case: &Case) -> Result<Vec<Resolution>> {
             Status::Success | Status::Failed => vec![Resolution::Accept],
         },
         Subject::Refund(refund) if refund.status == MovementStatus::Pending => {
-            vec![Resolution::LookAgain, Resolution::SendRefundAnew, Resolution::SettledByHand]
+            let mut ways = vec![Resolution::SendRefundAnew, Resolution::SettledByHand];
+            // What was never sent is not there to be looked for.
+            if calls::is_begun(tx, &refund.provider_key)? {
+                ways.insert(0, Resolution::LookAgain);
+            }
+            ways
         }
         Subject::Transfer(_) => {
             vec![Resolution::LookAgain, Resolution::TransferArrived, Resolution::TransferFailed]
@@ -83,7 +88,7 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
          where id = $1 and resolved_at is null",
         params![id, tx.now(), input.resolution, reason, admin],
     )?;
-    act(tx, actor, &case, input.resolution, reason)?;
+    act(tx, actor, &case, input.resolution)?;
     let told = json!({
         "case_id": id, "case_kind": case.kind, "about": case.subject_id, "order_id": case.order_id,
         "resolution": input.resolution, "reason": reason,
@@ -92,16 +97,19 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
     find(tx, id)
 }
 
-fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution, reason: &str) -> Result<()> {
+/// What the buyer and the freelancer are told of it; the reason is for the audit.
+const GIVEN_UP: &str = "The marketplace has given the payment up. Whatever was captured of it goes back: pay again.";
+
+fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution) -> Result<()> {
     match (resolution, subject(tx, case)?) {
         (Resolution::LookAgain, Subject::Payment(payment)) => calls::ask_now(tx, PAYMENT_ASK, payment.id),
         (Resolution::LookAgain, Subject::Refund(refund)) => calls::ask_now(tx, REFUND_SEND, refund.id),
         (Resolution::FailPayment, Subject::Payment(payment)) => {
-            commands::give_up(tx, actor, &payment, "given_up", reason)
+            commands::give_up(tx, actor, &payment, "given_up", GIVEN_UP)
         }
         (Resolution::SendRefundAnew, Subject::Refund(refund)) => commands::send_refund_anew(tx, &refund),
         (Resolution::SettledByHand, Subject::Refund(refund)) => {
-            commands::refunded_by_hand(tx, actor, refund, reason)
+            commands::refunded_by_hand(tx, actor, refund)
         }
         (resolution, Subject::Transfer(transfer)) => {
             (tx.wired::<Hooks>().resolve_transfer)(tx, actor, transfer, resolution, reason)

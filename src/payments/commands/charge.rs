@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::actor::{Actor, UserId};
 use crate::db::Tx;
-use crate::error::{self, Error, FORBIDDEN, FieldError, OnConstraint, Result, TOO_MANY_REQUESTS};
+use crate::error::{self, Error, FORBIDDEN, FieldError, Result, TOO_MANY_REQUESTS};
 use crate::events;
 use crate::form::Unchecked;
 use crate::ledger::{self, Account, Journal};
@@ -160,10 +160,10 @@ fn in_progress(payment: PaymentId) -> Error {
 
 fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<PaymentId> {
     let id: PaymentId = tx.new_id();
-    tx.execute(
+    let recorded = tx.execute(
         "insert into payments (id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method,
              provider, provider_key, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $10)",
+         values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $10) on conflict do nothing",
         params![
             id,
             order.id,
@@ -176,10 +176,14 @@ fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<Paymen
             format!("payment-{id}"),
             tx.now()
         ],
-    )
-    .on_unique("payments_order_id", || {
-        PAYMENT_IN_PROGRESS.error("another payment of this order is under way: GET /orders/{id} tells how it ends")
-    })?;
+    )?;
+    if recorded == 0 {
+        let other = queries::live(tx, order.id)?;
+        return Err(other.map_or_else(
+            || Error::broken(format!("payment {id} could not be recorded")),
+            |other| in_progress(other.id),
+        ));
+    }
     let payment = queries::payment_of(tx, id)?;
     list_charge(tx, &payment, MovementStatus::Pending)?;
     calls::begin(tx, &Attempt::of(payment).asked())?;
@@ -341,7 +345,12 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             }
             calls::answered(tx, &asked.asked(), code)?;
             name(tx, asked, reference)?;
-            let payment = fail(tx, &asked.payment, code)?;
+            // Whoever was given the means to go on at the provider still has them.
+            let was_handed_out = asked.payment.transaction_id.is_some() || asked.payment.confirmed;
+            let payment = match was_handed_out {
+                true => abandon(tx, &asked.payment, code)?,
+                false => fail(tx, &asked.payment, code)?,
+            };
             tell(tx, actor, "payment_failed", &payment, None, Some(message))
         }
         Outcome::RequiresAction { reference, .. } => {
@@ -496,9 +505,10 @@ fn captured_late(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
     book(tx, payment, taken)?;
     let payment = queries::payment_of(tx, payment.id)?;
     let why = payment.failure.as_deref().unwrap_or("failed");
-    let reason = format!("The charge succeeded after its payment had failed ({}).", why.replace('_', " "));
     let held = Sources { escrow: payment.amount.minor(), ..Sources::default() };
-    let part = Part { amount: payment.amount, taken: held, reason: &reason };
+    // Why it had failed is between the buyer and the provider: both parties read this.
+    let reason = "The charge succeeded after its payment had failed.";
+    let part = Part { amount: payment.amount, taken: held, reason };
     let refund = set_aside(tx, &Actor::System, &payment, &order_of(tx, &payment)?, &part)?;
     let said = json!({ "reference": taken.reference, "failure": why, "refund_id": refund.id });
     cases::open(tx, cases::Kind::CapturedAfterFailure, payment.id, Some(payment.order_id), &said)?;

@@ -14,6 +14,9 @@ use super::super::{REFUND_SEND, cases, queries};
 use super::refund::{apply_refund, book, decide, reserved};
 use super::{debt, list_refund, recovery, tell};
 
+/// What both parties read of a refund that was not the provider's doing.
+const BY_HAND: &str = "The money was given back in another way than it was paid.";
+
 /// The operation that a refund is, as it is written down before it is sent.
 pub fn asked_refund(request: &RefundRequest) -> Asked {
     let minor = request.amount.minor().to_string();
@@ -61,7 +64,7 @@ pub fn send_refund_anew(tx: &Tx, refund: &Refund) -> Result<()> {
 }
 
 /// The buyer has the money from elsewhere: what the provider still holds for him is the house's.
-pub fn refunded_by_hand(tx: &Tx, actor: &Actor, refund: Refund, reason: &str) -> Result<()> {
+pub fn refunded_by_hand(tx: &Tx, actor: &Actor, refund: Refund) -> Result<()> {
     events::cancel(tx, REFUND_SEND, refund.id)?;
     let refund = decide(tx, refund, MovementStatus::Success, None)?;
     let minor = refund.amount.minor();
@@ -73,6 +76,6 @@ pub fn refunded_by_hand(tx: &Tx, actor: &Actor, refund: Refund, reason: &str) ->
     }
     list_refund(tx, &payment, &refund, None)?;
     recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
-    tell(tx, actor, "refund_succeeded", &payment, Some(&refund), Some(reason))?;
+    tell(tx, actor, "refund_succeeded", &payment, Some(&refund), Some(BY_HAND))?;
     debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
 }

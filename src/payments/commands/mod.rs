@@ -1,5 +1,6 @@
 //! What changes payments: charges with their outcomes, refunds with theirs, the release, and what a bank takes back.
 
+mod bounced;
 mod charge;
 mod chargeback;
 mod debt;
@@ -26,7 +27,7 @@ pub use chargeback::{came_back, chargeback_told};
 pub use debt::ready_to_pay_out;
 pub use escrow::{held, release_order};
 pub use mend::{asked_refund, refund_answered, refund_not_executed, refunded_by_hand, send_refund_anew};
-pub use refund::{refund_order, refund_to_send, request_refund};
+pub use refund::{refund_order, refund_request, refund_to_send, request_refund};
 
 use super::model::{MovementKind, MovementStatus, Payment, Refund, Sources};
 use super::queries;

@@ -127,6 +127,25 @@ pub(super) fn list_taken(
     Ok(())
 }
 
+/// Lists the same for what takes its place.
+pub(super) fn list_again(tx: &Tx, before: Id<()>, cause: Id<()>, status: MovementStatus) -> Result<()> {
+    let listed = tx.all(
+        "select id from transactions where cause_id = $1 and type in ('clawback', 'fee_return') order by id",
+        params![before],
+        |row| row.next::<Id<()>>(),
+    )?;
+    for movement in listed {
+        tx.execute(
+            "insert into transactions (id, user_id, type, status, amount_minor, currency, order_id, payment_id, cause_id,
+                 created_at)
+             select $1, user_id, type, $2, amount_minor, currency, order_id, payment_id, $3, $4
+             from transactions where id = $5",
+            params![tx.new_id::<Movement>(), status, cause, tx.now(), movement],
+        )?;
+    }
+    Ok(())
+}
+
 /// How what is listed so stands now.
 pub(super) fn relist_taken(tx: &Tx, cause: Id<()>, status: MovementStatus) -> Result<()> {
     tx.execute(

@@ -20,7 +20,7 @@ use super::super::{
     ALREADY_RELEASED, ORDER_DISPUTED, PAID_OUT_ALREADY, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED,
     REFUND_IN_PROGRESS, REFUND_SEND, cases, queries,
 };
-use super::{chargeback, debt, held, list_refund, order_of, recovery, tell, tell_more};
+use super::{bounced, chargeback, debt, held, list_refund, order_of, recovery, tell, tell_more};
 use crate::providers::{RefundOutcome, RefundRequest};
 
 /// Gives money back on the word of the freelancer or an administrator.
@@ -172,6 +172,8 @@ pub(super) fn set_aside(
         status: MovementStatus::Pending,
         reason: reason.to_owned(),
         provider_key: format!("refund-{id}"),
+        transaction_id: None,
+        replaces: None,
         taken,
         created_at: tx.now(),
     };
@@ -226,33 +228,41 @@ fn take(tx: &Tx, payment: &Payment, order: &Order, refund: &Refund) -> Result<()
 
 /// What to ask the provider for; `None` once the refund is decided.
 pub fn refund_to_send(tx: &Tx, id: RefundId) -> Result<Option<RefundRequest>> {
-    let Some(refund) = queries::refund(tx, id)?.filter(|refund| refund.status == MovementStatus::Pending)
-    else {
-        return Ok(None);
-    };
+    match queries::refund(tx, id)?.filter(|refund| refund.status == MovementStatus::Pending) {
+        Some(refund) => request(tx, refund).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What the provider was or is to be asked for, however it stands.
+pub fn refund_request(tx: &Tx, id: RefundId) -> Result<Option<RefundRequest>> {
+    queries::refund(tx, id)?.map(|refund| request(tx, refund)).transpose()
+}
+
+fn request(tx: &Tx, refund: Refund) -> Result<RefundRequest> {
     let payment = payment_of(tx, &refund)?;
     let charge = payment
         .transaction_id
         .ok_or_else(|| Error::broken("a captured payment that the provider never named"))?;
-    Ok(Some(RefundRequest {
+    Ok(RefundRequest {
         key: refund.provider_key,
         refund_id: refund.id.cast(),
         order_id: refund.order_id.cast(),
         charge,
         amount: refund.amount,
         begun_at: refund.created_at,
-    }))
+    })
 }
 
 /// Books what the provider says of a refund, once. A refusal puts the money back where it came from; where it cannot be
 /// put back, for the order is over or a bank has taken the money meanwhile, it stays reserved, a person is asked to look,
 /// and `false` asks to try again.
 pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bool> {
-    let Some(refund) = queries::refund(tx, id)?.filter(|refund| refund.status == MovementStatus::Pending)
-    else {
-        return Ok(true);
-    };
+    let Some(refund) = queries::refund(tx, id)? else { return Ok(true) };
     let payment = payment_of(tx, &refund)?;
+    if refund.status != MovementStatus::Pending {
+        return bounced::told_again(tx, &payment, refund, outcome).map(|()| true);
+    }
     match outcome {
         RefundOutcome::Succeeded { reference } => succeeded(tx, &payment, refund, reference).map(|()| true),
         RefundOutcome::Pending { ask_after, .. } => {
@@ -261,7 +271,7 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
         }
         RefundOutcome::Failed { code, message, .. } => {
             let advanced = queries::advanced(tx, payment.id)?;
-            let returns = advanced == 0 && has_place(tx, &payment, &refund)?;
+            let returns = refund.replaces.is_none() && advanced == 0 && has_place(tx, &payment, &refund)?;
             tracing::warn!(refund = %refund.id, code, message, advanced, returns, "the provider refused a refund");
             if returns {
                 failed(tx, &payment, refund, message)?;
@@ -335,7 +345,7 @@ pub(super) fn decide(
         params![refund.id, status, reference, tx.now()],
     )?;
     if decided == 1 {
-        Ok(Refund { status, ..refund })
+        Ok(Refund { status, transaction_id: reference.map(str::to_owned), ..refund })
     } else {
         Err(Error::broken("a refund was decided twice"))
     }
