@@ -14,6 +14,7 @@ create table releases (
     created_at timestamptz not null
 );
 create index releases_freelancer on releases (freelancer_id, available_at);
+create index releases_unpaid on releases (freelancer_id, available_at) where payout_id is null;
 
 create table debts (
     id uuid primary key not null,

@@ -31,7 +31,8 @@ create table sandbox_chargebacks (
     amount_minor bigint not null,
     currency text collate "C" not null,
     status text collate "C" not null check (status in ('open', 'won', 'lost')),
-    opened_at timestamptz not null
+    opened_at timestamptz not null,
+    closed_at timestamptz
 );
 -- What goes wrong on the way to it, in percent. One row at most.
 create table sandbox_knobs (
@@ -72,6 +73,7 @@ comment on column sandbox_chargebacks.amount_minor is 'How much, in the smallest
 comment on column sandbox_chargebacks.currency is 'ISO 4217 code';
 comment on column sandbox_chargebacks.status is 'How it stands: open, won or lost';
 comment on column sandbox_chargebacks.opened_at is 'From when on it shows';
+comment on column sandbox_chargebacks.closed_at is 'When the bank decided';
 comment on table sandbox_knobs is 'What goes wrong on the way to the sandbox provider, in percent; one row at most';
 comment on column sandbox_knobs.one is 'Always 1';
 comment on column sandbox_knobs.seed is 'The same seed lets the same calls go wrong';

@@ -31,7 +31,8 @@ create table sandbox_chargebacks (
     amount_minor integer not null,
     currency text not null,
     status text not null check (status in ('open', 'won', 'lost')),
-    opened_at integer not null
+    opened_at integer not null,
+    closed_at integer
 ) strict;
 -- What goes wrong on the way to it, in percent. One row at most.
 create table sandbox_knobs (

@@ -16,6 +16,7 @@ use crate::db::Place;
 use crate::events::{self, Watch};
 use crate::http::server::{self, Limits};
 use crate::http::{metrics_router, router};
+use crate::payments;
 use crate::providers::{Stripe, stripe};
 use crate::test_clock;
 use crate::users;
@@ -49,6 +50,7 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     {
         app.db().write(move |tx| stripe::require_same_money(tx, live)).await?;
     }
+    warn_of_other_providers(&app).await?;
     if app.config().test_clock {
         test_clock::catch_up(&app).await?;
     }
@@ -201,6 +203,20 @@ fn stop_on_signal(app: App) -> std::io::Result<watch::Receiver<bool>> {
 async fn stopped(mut stop: watch::Receiver<bool>) {
     // The sender goes only after it has sent, so an error means the same.
     let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+/// What is open at a provider that was used before is not asked at this one.
+async fn warn_of_other_providers(app: &App) -> Result<(), Failure> {
+    let provider = app.provider().name();
+    let open = app.db().read(move |tx| payments::open_elsewhere(tx, provider)).await?;
+    if open > 0 {
+        tracing::warn!(
+            open,
+            provider,
+            "payments and refunds are open at another payment provider: they wait until it is set again, or a person decides"
+        );
+    }
+    Ok(())
 }
 
 /// Says where it listens and what to do next.

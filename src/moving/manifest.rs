@@ -113,7 +113,7 @@ tables! {
         live Boolean, happened_at Time, received_at Time, state Text, tries Integer, note Text, done_at Time,
     }
     sandbox_chargebacks by 1 {
-        id Text, charge_id Text, amount_minor Integer, currency Text, status Text, opened_at Time,
+        id Text, charge_id Text, amount_minor Integer, currency Text, status Text, opened_at Time, closed_at Time,
     }
     sandbox_knobs by 1 {
         one Integer, seed Integer, delay_ms Integer, drop_before Integer, drop_after Integer, error_after Integer,

@@ -253,7 +253,7 @@ pub fn answered(tx: &Tx, asked: &Asked, what: &str) -> Result<()> {
          where key = $1",
         params![asked.key, what],
     )?;
-    for kind in [cases::Kind::UnknownOutcome, cases::Kind::Strange] {
+    for kind in [cases::Kind::UnknownOutcome, cases::Kind::Strange, cases::Kind::OtherProvider] {
         cases::settle(tx, kind, asked.subject, "answered")?;
     }
     Ok(())

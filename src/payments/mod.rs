@@ -4,6 +4,7 @@
 
 pub mod calls;
 pub mod cases;
+mod chargebacks;
 mod commands;
 mod model;
 mod queries;
@@ -24,7 +25,9 @@ pub use commands::{
     release_order, request_refund, stands_as,
 };
 pub use model::{ChargebackStage, MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
-pub use queries::{captured, find, given_back, is_charged_back, is_giving_back, money_due, refund_known_as};
+pub use queries::{
+    captured, find, given_back, is_charged_back, is_giving_back, money_due, open_elsewhere, refund_known_as,
+};
 pub use reactions::{ask, follow_order, send_refund, void};
 pub use routes::operations;
 

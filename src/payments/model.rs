@@ -9,6 +9,7 @@ use crate::form::{Amount, IdRef, Reason, Text, TextLimits};
 use crate::id::Id;
 use crate::money::{Currency, Money};
 use crate::orders::{Order, OrderId};
+use crate::secret::Secret;
 use crate::time::Time;
 use crate::words;
 
@@ -111,8 +112,9 @@ impl NextAction {
             Outcome::RequiresAction { client_secret, url, .. }
                 if client_secret.is_some() || url.is_some() =>
             {
-                let client_secret = client_secret.as_ref().map(|secret| secret.reveal().to_owned());
-                Some(Self { client_secret, url: url.clone() })
+                let shown =
+                    |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.reveal().to_owned());
+                Some(Self { client_secret: shown(client_secret), url: shown(url) })
             }
             _ => None,
         }
@@ -283,7 +285,8 @@ pub struct Debt {
 }
 
 words! {
-    /// How a chargeback stands here. It only moves forward, whatever order the provider tells it in.
+    /// How a chargeback stands here. It only moves forward, whatever order the provider tells it in; but one that was held
+    /// because nobody understood what the provider said, and that is an inquiry, is one again.
     pub enum ChargebackStage {
         /// The bank inquires; no money is taken.
         Warning = "warning",

@@ -244,6 +244,17 @@ pub fn is_giving_back(tx: &Tx, freelancer: UserId, currency: Currency) -> Result
     )
 }
 
+/// How many payments and refunds are open at other providers than `provider`.
+pub fn open_elsewhere(tx: &Tx, provider: &str) -> Result<i64> {
+    tx.one(
+        "select (select count(*) from payments where status in ('pending', 'requires_action') and provider <> $1)
+             + (select count(*) from refunds r join payments p on p.id = r.payment_id
+                where r.status = 'pending' and p.provider <> $1)",
+        params![provider],
+        |row| row.next(),
+    )
+}
+
 /// The caller's transactions, an administrator's all of them, newest first.
 pub fn transactions(
     tx: &Tx,

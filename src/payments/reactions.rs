@@ -14,6 +14,7 @@ use crate::id::Id;
 use super::calls::{self, Found};
 use super::commands::{self, Attempt};
 use crate::failpoint;
+use crate::orders::OrderId;
 use crate::providers::{Answering, Outcome, Provider, Unanswered, patiently};
 
 type Reacting = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
@@ -24,6 +25,7 @@ pub fn ask(app: App, payment: Id<()>) -> Reacting {
         let Some(attempt) = app.db().read(move |tx| commands::attempt(tx, payment.cast())).await? else {
             return Ok(());
         };
+        require_here(&app, &attempt.payment.provider, payment, attempt.payment.order_id).await?;
         let (provider, asked) = (app.provider(), attempt.asked());
         match calls::resolve(&app, &asked, || look_for(&attempt, provider), || attempt.ask(provider)).await? {
             Found::Answer(outcome) => {
@@ -51,6 +53,7 @@ pub fn void(app: App, payment: Id<()>) -> Reacting {
         let Some(attempt) = app.db().read(move |tx| commands::abandoned(tx, payment.cast())).await? else {
             return Ok(());
         };
+        require_here(&app, &attempt.payment.provider, payment, attempt.payment.order_id).await?;
         let voided = match patiently(attempt.void(app.provider())).await {
             Ok(voided) => voided,
             Err(Unanswered::Unknown(_)) if can_never_come(&app, &attempt).await? => return Ok(()),
@@ -72,13 +75,28 @@ async fn can_never_come(app: &App, attempt: &Attempt) -> Result<bool> {
     Ok(spent_at < app.db().clock().now() && patiently(attempt.look(app.provider())).await?.is_none())
 }
 
+/// Fails, and calls for a person, where what is open was begun at another provider than this deployment uses now. It goes on
+/// by itself once that one is back.
+async fn require_here(app: &App, provider: &str, subject: Id<()>, order: OrderId) -> Result<()> {
+    let running = app.provider().name();
+    if provider == running {
+        return Ok(());
+    }
+    let why = format!("{subject} is open at {provider}, and this deployment uses {running}");
+    let provider = provider.to_owned();
+    app.db().write(move |tx| commands::asked_elsewhere(tx, subject, order, &provider, running)).await?;
+    Err(Error::broken(why))
+}
+
 /// Sends a refund, or finds out what became of it; an error means that it is tried again, with the same key.
 pub fn send_refund(app: App, refund: Id<()>) -> Reacting {
     Box::pin(async move {
-        let Some(request) = app.db().read(move |tx| commands::refund_to_send(tx, refund.cast())).await?
-        else {
-            return Ok(());
-        };
+        let found = app.db().read(move |tx| {
+            let request = commands::refund_to_send(tx, refund.cast())?;
+            request.map(|request| Ok((request, commands::sent_by(tx, refund.cast())?))).transpose()
+        });
+        let Some((request, sent_by)) = found.await? else { return Ok(()) };
+        require_here(&app, &sent_by, refund, request.order_id.cast()).await?;
         failpoint::reach("refund:reserved");
         let (provider, asked) = (app.provider(), commands::asked_refund(&request));
         let look = || provider.look_for_refund(&request);

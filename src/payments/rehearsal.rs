@@ -115,7 +115,23 @@ form! {
     }
 }
 
-const ABOUT: &str = "Only where the provider is the built-in sandbox; else 404. Everything is 0 at first. The draws depend on the seed, the call, its key and how often it was made, so a rehearsal can be repeated. Some payment methods misbehave by themselves: `pm_sandbox_delay` answers after 3 s; `pm_sandbox_dropAfterCommit` and `pm_sandbox_500AfterCommit` are charged and never say so; `pm_sandbox_never` does not settle until `POST /admin/sandbox/payments/{id}/settle`; refunds of `pm_sandbox_refundFails` fail, those of `pm_sandbox_refundPending` take 2 s; `pm_sandbox_chargeback` is taken back by its bank after 2 s.";
+words! {
+    /// How a bank decides.
+    pub enum Verdict {
+        Won = "won",
+        Lost = "lost",
+    }
+}
+
+form! {
+    /// Ends a chargeback.
+    pub struct DecideChargeback {
+        /// For whom: the marketplace has `won` or `lost`.
+        outcome: Verdict,
+    }
+}
+
+const ABOUT: &str = "Only where the provider is the built-in sandbox; else 404. Everything is 0 at first. The draws depend on the seed, the call, its key and how often it was made, so a rehearsal can be repeated. Some payment methods misbehave by themselves: `pm_sandbox_delay` answers after 3 s; `pm_sandbox_dropAfterCommit` and `pm_sandbox_500AfterCommit` are charged and never say so; `pm_sandbox_never` does not settle until `POST /admin/sandbox/payments/{id}/settle`; refunds of `pm_sandbox_refundFails` fail, those of `pm_sandbox_refundPending` take 2 s; `pm_sandbox_chargeback` is taken back by its bank after 2 s, which decides by `POST /admin/sandbox/payments/{id}/chargeback`.";
 
 /// The table of these operations.
 pub fn operations() -> Vec<Operation> {
@@ -143,6 +159,13 @@ pub fn operations() -> Vec<Operation> {
             .access(Access::Signed, "an administrator")
             .body::<Settle>(json!({ "outcome": "succeeded" }))
             .answers::<SeenPayment>(200, "The payment; the outcome is asked for at once.")
+            .problems(&[&FORBIDDEN, &NOT_FOUND]),
+        post("/admin/sandbox/payments/{id}/chargeback", decide)
+            .named("decideSandboxChargeback", "Let the bank decide a chargeback")
+            .about("Only where the provider is the built-in sandbox; else 404. `won` gives the marketplace its money back, `lost` leaves it with the buyer; it is told by an event, as a provider does. One that is decided stays so, and where there is none nothing happens.")
+            .access(Access::Signed, "an administrator")
+            .body::<DecideChargeback>(json!({ "outcome": "won" }))
+            .answers::<SeenPayment>(200, "The payment as it is before the event.")
             .problems(&[&FORBIDDEN, &NOT_FOUND]),
     ]
 }
@@ -196,6 +219,17 @@ async fn settle(call: Call<Settle>) -> Result<Answer> {
         if sandbox::settle(tx, &payment.provider_key, succeeds)? {
             calls::ask_now(tx, PAYMENT_ASK, payment.id)?;
         }
+        Answer::ok(&payment.seen_by(&call.actor))
+    })
+    .await
+}
+
+async fn decide(call: Call<DecideChargeback>) -> Result<Answer> {
+    call.write(|tx, call| {
+        require_sandbox(call)?;
+        let payment = queries::seen(tx, &call.actor, call.id("id"))?;
+        let won = call.body.check()?.outcome == Verdict::Won;
+        sandbox::end_chargeback(tx, &payment.provider_key, won)?;
         Answer::ok(&payment.seen_by(&call.actor))
     })
     .await

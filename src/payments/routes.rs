@@ -20,7 +20,7 @@ use super::model::{
 use super::{
     ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, Attempt, NOT_CONFIRMABLE, ORDER_DISPUTED,
     ORDER_NOT_PAYABLE, PAID_OUT_ALREADY, PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE,
-    REFUND_EXCEEDS_CAPTURED, REFUND_IN_PROGRESS, cases, commands, queries, rehearsal,
+    REFUND_EXCEEDS_CAPTURED, REFUND_IN_PROGRESS, cases, chargebacks, commands, queries, rehearsal,
 };
 use crate::failpoint;
 use crate::providers::patiently;
@@ -68,7 +68,11 @@ pub fn operations() -> Vec<Operation> {
             .answers::<SeenRefund>(201, "The refund; the money is reserved and on its way.")
             .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &PAID_OUT_ALREADY, &REFUND_IN_PROGRESS, &ORDER_DISPUTED, &orders::CHARGEBACK_OPEN, &PAYMENT_NOT_REFUNDABLE]),
     ];
-    let operations = operations.into_iter().chain(cases::routes::operations()).chain(rehearsal::operations());
+    let operations = operations
+        .into_iter()
+        .chain(cases::routes::operations())
+        .chain(chargebacks::operations())
+        .chain(rehearsal::operations());
     operations.map(|operation| operation.tagged("Payments")).collect()
 }
 
@@ -104,7 +108,10 @@ async fn pay(call: Call<Pay>) -> Result<Answer> {
 
 async fn confirm(call: Call) -> Result<Answer> {
     let begun = call
-        .begin(|tx, call| attempted(tx, commands::begin_confirmation(tx, &call.actor, call.id("id"))?))
+        .begin(|tx, call| {
+            let id = commands::begin_confirmation(tx, &call.actor, call.id("id"), call.app.provider())?;
+            attempted(tx, id)
+        })
         .await?;
     go_on(call, begun, Answer::ok).await
 }

@@ -164,8 +164,8 @@ pub enum Outcome {
         reference: String,
         /// What the buyer's client needs to go on, for the buyer alone: never stored or logged.
         client_secret: Option<Secret>,
-        /// Where the buyer acts, if that is a page.
-        url: Option<String>,
+        /// Where the buyer acts, if that is a page; for the buyer alone as well.
+        url: Option<Secret>,
     },
     /// Not decided yet: ask again after a while.
     Pending { reference: String, ask_after: Duration },

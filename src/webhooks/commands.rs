@@ -10,7 +10,7 @@ use crate::providers::{Notice, NoticeKind};
 use crate::time::Time;
 
 use super::WEBHOOK_APPLY;
-use super::model::{EventId, PARKED_FOR, State, Told, pause};
+use super::model::{EventId, State, Told};
 use super::queries::cursor_of;
 
 /// How long events are remembered: longer than any provider repeats one.
@@ -88,22 +88,19 @@ pub fn done(tx: &Tx, id: EventId) -> Result<()> {
     close(tx, id, State::Done, None)
 }
 
-/// What it is about is not known here: it is looked for again, or given up. Whether that is so.
-pub fn park(tx: &Tx, told: &Told, note: &str) -> Result<bool> {
-    let next = tx.now().plus(pause(told.tries));
-    if next > told.received_at.plus(PARKED_FOR) {
+/// What it is about is not known here: it is looked for again, unless it is given up.
+pub fn park(tx: &Tx, told: &Told, note: &str, is_given_up: bool) -> Result<()> {
+    if is_given_up {
         tracing::warn!(event = %told.id, said = told.said, note, "an event is given up");
         metrics::counter!("webhooks_given_up_total").increment(1);
-        close(tx, told.id, State::Ignored, Some(note))?;
-        return Ok(true);
+        return close(tx, told.id, State::Ignored, Some(note));
     }
     tx.execute(
         "update webhook_inbox set state = 'parked', tries = tries + 1, note = $2
          where id = $1 and state in ('waiting', 'parked')",
         params![told.id, note],
     )?;
-    events::schedule(tx, WEBHOOK_APPLY, told.id, next)?;
-    Ok(false)
+    events::schedule(tx, WEBHOOK_APPLY, told.id, told.again_at(tx.now()))
 }
 
 /// What it is about changed while it was looked at: it is looked at again.

@@ -43,6 +43,18 @@ pub struct Told {
     pub tries: i64,
 }
 
+impl Told {
+    /// When it is looked at next if what it is about is not known now either.
+    pub fn again_at(&self, now: Time) -> Time {
+        now.plus(pause(self.tries))
+    }
+
+    /// Whether that is too late.
+    pub fn is_given_up(&self, now: Time) -> bool {
+        self.again_at(now) > self.received_at.plus(PARKED_FOR)
+    }
+}
+
 /// What an event is looked for that is about nothing known here.
 pub const PARKED_FOR: Duration = Duration::from_secs(86_400);
 

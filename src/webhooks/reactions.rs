@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::actor::Actor;
 use crate::app::App;
@@ -13,7 +13,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::events;
 use crate::id::Id;
-use crate::orders;
+use crate::orders::{self, OrderId};
 use crate::payments::{self, Attempt, RefundId, Status, cases};
 use crate::payouts::{self, ItemId};
 use crate::providers::{Charge, NoticeKind, Outcome, RefundRequest, TransferRequest, patiently};
@@ -174,17 +174,27 @@ async fn look_at_account(app: &App, told: Told, reference: String) -> Result<()>
 /// What is not known here may be known soon. A charge that is given up, succeeded and names an order of ours is somebody's
 /// money.
 async fn park(app: &App, told: Told) -> Result<()> {
-    let stray = told.clone();
-    let given_up =
-        app.db().write(move |tx| commands::park(tx, &told, "what it is about is not known here")).await?;
-    match (given_up, stray.kind, stray.order_id) {
-        (true, NoticeKind::Charge, Some(order)) => look_at_stray(app, &stray, order).await,
-        _ => Ok(()),
-    }
+    let is_given_up = told.is_given_up(app.db().clock().now());
+    // Looked at first: an event that is closed is never looked at again.
+    let stray = match (told.kind, told.order_id) {
+        (NoticeKind::Charge, Some(order)) if is_given_up => look_at_stray(app, &told, order).await?,
+        _ => None,
+    };
+    app.db()
+        .write(move |tx| {
+            if let Some((order, said)) = &stray {
+                cases::open(tx, cases::Kind::UnknownCharge, *order, Some(*order), said)?;
+            }
+            commands::park(tx, &told, "what it is about is not known here", is_given_up)
+        })
+        .await
 }
 
-async fn look_at_stray(app: &App, told: &Told, order: Id<()>) -> Result<()> {
-    let Some(order) = app.db().read(move |tx| orders::find(tx, order.cast())).await? else { return Ok(()) };
+/// The order that a charge names which is no payment's of ours, and what is known of it, if it took money.
+async fn look_at_stray(app: &App, told: &Told, order: Id<()>) -> Result<Option<(OrderId, Value)>> {
+    let Some(order) = app.db().read(move |tx| orders::find(tx, order.cast())).await? else {
+        return Ok(None);
+    };
     let charge = Charge {
         key: told.key.clone().unwrap_or_else(|| told.reference.clone()),
         payment_id: told.id.cast(),
@@ -196,11 +206,9 @@ async fn look_at_stray(app: &App, told: &Told, order: Id<()>) -> Result<()> {
         begun_at: told.happened_at,
     };
     let outcome = patiently(app.provider().look(&charge)).await?;
-    let Some(Outcome::Succeeded { reference, captured, .. }) = outcome else { return Ok(()) };
+    let Some(Outcome::Succeeded { reference, captured, .. }) = outcome else { return Ok(None) };
     let said = json!({ "reference": reference, "captured": captured, "currency": captured.currency() });
-    app.db()
-        .write(move |tx| cases::open(tx, cases::Kind::UnknownCharge, order.id, Some(order.id), &said))
-        .await
+    Ok(Some((order.id, said)))
 }
 
 /// Asks the provider what it told since the last time, for what did not arrive.

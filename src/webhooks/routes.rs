@@ -5,7 +5,7 @@ use crate::http::{Access, Answer, Operation, RateClass, RawCall, post};
 use crate::providers::{Forged, Notice, Unanswered, patiently};
 
 use super::model::Receipt;
-use super::{INVALID_SIGNATURE, STALE_SIGNATURE, commands};
+use super::{INVALID_SIGNATURE, PROVIDER_MISCONFIGURED, STALE_SIGNATURE, commands};
 
 /// An event may have this many bytes.
 const MOST_BYTES: usize = 256 * 1_024;
@@ -24,7 +24,7 @@ pub fn door() -> Operation {
         .rate(RateClass::Notice)
         .raw("The event exactly as the provider signed it.", MOST_BYTES)
         .answers::<Receipt>(200, "The event is kept, or was before.")
-        .problems(&[&INVALID_SIGNATURE, &STALE_SIGNATURE])
+        .problems(&[&INVALID_SIGNATURE, &STALE_SIGNATURE, &PROVIDER_MISCONFIGURED])
         .tagged("Webhooks")
 }
 
@@ -50,7 +50,13 @@ async fn read(call: &RawCall) -> Result<Notice> {
 fn cannot_tell(unknown: &Unanswered) -> Error {
     tracing::warn!(%unknown, "an event cannot be checked");
     commands::count("unchecked");
-    STORAGE_UNAVAILABLE.error("the event cannot be checked just now: send it again").retry_after(1)
+    match unknown {
+        Unanswered::Misconfigured(_) => PROVIDER_MISCONFIGURED
+            .error("this deployment cannot check the event before its settings are mended"),
+        Unanswered::Unknown(_) | Unanswered::NotNow { .. } => {
+            STORAGE_UNAVAILABLE.error("the event cannot be checked just now: send it again").retry_after(1)
+        }
+    }
 }
 
 fn refused(forged: &Forged) -> Error {

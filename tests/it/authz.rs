@@ -127,9 +127,11 @@ pub fn table() -> Vec<Row> {
         row("GET", "/admin/cases", Offered, "/admin/cases", none(), [401, 403, 403, 200, 403]),
         row("GET", "/admin/cases/{id}", Offered, "/admin/cases/{buyer}", none(), [401, 403, 403, 404, 403]),
         row("POST", "/admin/cases/{id}/resolve", Offered, "/admin/cases/{buyer}/resolve", json!({ "resolution": "accept", "reason": "Seen." }), [401, 403, 403, 404, 403]),
+        row("GET", "/admin/chargebacks", Offered, "/admin/chargebacks", none(), [401, 403, 403, 200, 403]),
         row("GET", "/admin/sandbox", Offered, "/admin/sandbox", none(), [401, 403, 403, 200, 403]),
         row("PUT", "/admin/sandbox", Offered, "/admin/sandbox", json!({ "seed": 1 }), [401, 403, 403, 200, 403]),
         row("PATCH", "/admin/sandbox", Offered, "/admin/sandbox", json!({ "seed": 1 }), [401, 403, 403, 200, 403]),
+        row("POST", "/admin/sandbox/payments/{id}/chargeback", Paid, "/admin/sandbox/payments/{payment}/chargeback", json!({ "outcome": "won" }), [401, 403, 403, 200, 403]),
         row("POST", "/admin/sandbox/payments/{id}/settle", Paid, "/admin/sandbox/payments/{payment}/settle", json!({ "outcome": "declined" }), [401, 403, 403, 200, 403]),
 
         // Whoever he is: only the provider's signature opens this door.

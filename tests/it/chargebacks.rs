@@ -1,6 +1,7 @@
 //! Banks that take payments back: whatever order they are told in, only that order's money is touched, and once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use guildhall::providers::ChargebackStatus::{self, Lost, Open, Strange, Warning, Won};
 use serde_json::{Value, json};
@@ -327,6 +328,98 @@ async fn what_comes_back_while_the_bank_decides_waits_for_it() {
     app.charge_back(&payment, 3990, Won).await;
     assert!(app.pays_out(&seller, "USD").await);
     assert_eq!(books(&app, &seller, &order).await.all(), [0, 499, 0, 0, 0, 0]);
+    end(&app).await;
+}
+
+#[tokio::test]
+async fn an_inquiry_that_was_not_understood_lets_go_of_what_it_held() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    app.charge_back(&payment, 4990, Strange("quantum_inquiry".to_owned())).await;
+    assert_eq!(books(&app, &seller, &order).await.frozen, 4491);
+    app.charge_back(&payment, 4990, Warning).await;
+    assert_eq!(books(&app, &seller, &order).await.all(), [0, 499, 0, 4491, 0, 0]);
+    assert!(app.cases().await.is_empty(), "it is understood by now");
+    assert!(app.told(&seller).await.contains(&"chargeback_warned".to_owned()));
+    end(&app).await;
+    app.refund_after_release(&seller, &payment, "1.00").await.expect(201);
+    end(&app).await;
+    app.charge_back(&payment, 4990, Open).await;
+    app.charge_back(&payment, 4990, Warning).await;
+    app.refund_after_release(&seller, &payment, "1.00").await.problem(409, "chargeback_open");
+    end(&app).await;
+}
+
+#[tokio::test]
+async fn what_was_let_go_is_lost_like_any_other() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    for stage in [Strange("quantum_inquiry".to_owned()), Warning, Open] {
+        app.charge_back(&payment, 4990, stage).await;
+    }
+    assert!(!app.pays_out(&seller, "USD").await, "the bank has not decided");
+    app.charge_back(&payment, 4990, Lost).await;
+    assert_eq!(books(&app, &seller, &order).await.all(), [0; 6]);
+    end(&app).await;
+}
+
+#[tokio::test]
+async fn a_chargeback_that_is_told_before_its_charge_waits_for_it() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let order = app.pending_order(&buyer, &seller).await;
+    let payment = app.pay(&buyer, &order, "pm_sandbox_pending").await.expect(202).json();
+    let payment = app.payment(&buyer, &payment).await;
+    assert!(!app.charge_back(&payment, 4990, Open).await, "it is told again");
+    assert!(app.cases().await.is_empty());
+    app.advance(Duration::from_secs(5)).await;
+    assert!(app.charge_back(&payment, 4990, Open).await);
+    assert_eq!(app.order(&buyer, &order).await["status"], "disputed");
+    end(&app).await;
+}
+
+#[tokio::test]
+async fn each_chargeback_that_cannot_be_right_is_a_case_of_its_own() {
+    let app = TestApp::new().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let (_, payment) = app.paid(&buyer, &seller).await;
+    let foreign = json!({ "transaction_id": payment["transaction_id"], "currency": "EUR" });
+    for reference in ["dp_a", "dp_b", "dp_a"] {
+        app.tell_of_chargeback(reference, &foreign, 4990, Open).await;
+    }
+    let told: Vec<Value> =
+        app.open_cases(&admin).await.iter().map(|case| case["detail"]["chargeback"].clone()).collect();
+    assert_eq!(told, ["dp_b", "dp_a"]);
+    end(&app).await;
+}
+
+#[tokio::test]
+async fn administrators_list_what_banks_take_back() {
+    let app = TestApp::new().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let (order, payment) = app.completed(&buyer, &seller).await;
+    app.tell_of_chargeback("dp_a", &payment, 990, Open).await;
+    app.tell_of_chargeback("dp_a", &payment, 990, Lost).await;
+    let (_, other) = app.completed(&buyer, &seller).await;
+    app.tell_of_chargeback("dp_b", &other, 4990, Open).await;
+    let list = async |query: &str| {
+        let page = app.get(&format!("/admin/chargebacks{query}"), &admin).await.expect(200).json();
+        page["data"].as_array().unwrap().clone()
+    };
+    let all = list("").await;
+    assert_eq!((all.len(), &all[0]["reference"], &all[0]["status"]), (2, &json!("dp_b"), &json!("open")));
+    assert_eq!((&all[0]["frozen_amount"], &all[0]["covered_amount"]), (&json!("44.91"), &json!("0.00")));
+    assert_eq!((&all[1]["amount"], &all[1]["covered_amount"]), (&json!("9.90"), &json!("9.90")));
+    assert_eq!(list("?status=open").await, [all[0].clone()]);
+    let of_order = format!("?order_id={}", order["id"].as_str().unwrap());
+    assert_eq!(list(&of_order).await, [all[1].clone()]);
+    let first = app.get("/admin/chargebacks?limit=1", &admin).await.expect(200).json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    assert_eq!(list(&format!("?limit=1&cursor={cursor}")).await, [all[1].clone()]);
+    app.get("/admin/chargebacks?status=maybe", &admin).await.problem(400, "invalid_parameter");
+    app.get("/admin/chargebacks", &seller).await.problem(403, "forbidden");
     end(&app).await;
 }
 

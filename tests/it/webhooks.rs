@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use guildhall::app::Parts;
+use guildhall::config::PaymentProvider;
 use guildhall::params;
 use guildhall::payments::{self, PaymentId};
 use guildhall::providers::sandbox::telling::Telling;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::payments::ordered;
 use crate::payments::unknown::only_begin;
-use crate::support::{Person, Reply, TestApp};
+use crate::support::{Person, Reply, TestApp, Trouble, Troubles};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -596,4 +597,39 @@ async fn events_are_remembered_for_ninety_days() {
     app.app.db().clock().advance(DAY * 2);
     assert!(app.write(|tx| webhooks::forget_old(tx, 10)).await);
     assert_eq!(app.states().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_stray_charge_is_looked_at_until_the_provider_answers() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, _, order) = ordered(&app).await;
+    app.pay(&buyer, &order, "pm_card_visa").await.expect(201);
+    app.write(|tx| {
+        tx.execute(
+            "insert into sandbox_charges (id, key, amount_minor, currency, method, status, created_at)
+             values ('ch_stray', 'by hand', 4990, 'USD', 'pm_card_visa', 'succeeded', $1)",
+            params![tx.now()],
+        )
+    })
+    .await;
+    let mut told = event("evt_1", "charge.succeeded", "charge", "ch_stray", Some("by hand"));
+    told["data"]["object"]["metadata"]["order_id"] = order["id"].clone();
+    app.tell(&told).await.expect(200);
+    app.advance(DAY - Duration::from_secs(1)).await;
+    assert_eq!(app.states().await, ["parked"]);
+    troubles.add(Trouble::BeforeItHappens);
+    app.advance(Duration::from_secs(3_600)).await;
+    app.advance(Duration::from_secs(3_600)).await;
+    assert_eq!(
+        (app.states().await, app.cases().await),
+        (vec!["ignored".to_owned()], vec!["unknown_charge".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn a_door_whose_provider_is_not_set_up_says_so() {
+    let app = TestApp::with(|config| config.provider = PaymentProvider::Stripe).await;
+    let request = Request::post("/webhooks/stripe").header("stripe-signature", "t=1,v1=00");
+    app.raw(request.body(Body::from("{}")).unwrap()).await.problem(503, "provider_misconfigured");
 }

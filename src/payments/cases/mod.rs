@@ -25,7 +25,8 @@ words! {
     pub enum Kind {
         /// Nobody could find out whether it happened.
         UnknownOutcome = "unknown_outcome",
-        /// The provider captured another amount or currency than was asked for.
+        /// The provider captured another amount or currency than was asked for, sent a refund that was decided otherwise, or
+        /// names a chargeback that cannot be right.
         IntegrityFailure = "integrity_failure",
         /// A charge succeeded after its payment had failed here.
         CapturedAfterFailure = "captured_after_failure",
@@ -33,8 +34,10 @@ words! {
         Strange = "strange_answer",
         /// A charge that succeeded names an order here and belongs to no payment of ours.
         UnknownCharge = "unknown_charge",
-        /// The provider refuses a refund that is owed.
+        /// The provider refuses a refund that is owed, or one came back after it had succeeded.
         RefundRefused = "refund_refused",
+        /// It is open at a provider that this deployment does not use any more.
+        OtherProvider = "other_provider",
 
         // What the provider's records and our books do not agree on.
         /// The provider took money that no payment of ours knows.
@@ -127,7 +130,8 @@ words! {
     pub enum Resolution {
         /// The provider is asked again at once; the case comes back if nobody knows then either.
         LookAgain = "look_again",
-        /// The payment is given up, here and at the provider. What the provider captured all the same goes back.
+        /// The payment is given up, here and at the provider. What the provider captured all the same goes back, if that is
+        /// the amount that was asked for.
         FailPayment = "fail_payment",
         /// The refund is sent under a new key: for one that the provider has refused or never carried out.
         SendRefundAnew = "send_refund_anew",
@@ -137,7 +141,7 @@ words! {
         TransferArrived = "transfer_arrived",
         /// The transfer never happened and never will: its money is free for another payout.
         TransferFailed = "transfer_failed",
-        /// It was looked at and stays as it is.
+        /// It was looked at and stays as it is, also when it is so again.
         Accept = "accept",
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
          where id = $1 and resolved_at is null",
         params![id, tx.now(), input.resolution, reason, admin],
     )?;
-    act(tx, actor, &case, input.resolution)?;
+    act(tx, actor, &case, input.resolution, reason)?;
     let told = json!({
         "case_id": id, "case_kind": case.kind, "about": case.subject_id, "order_id": case.order_id,
         "resolution": input.resolution, "reason": reason,
@@ -98,9 +98,10 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
 }
 
 /// What the buyer and the freelancer are told of it; the reason is for the audit.
-const GIVEN_UP: &str = "The marketplace has given the payment up. Whatever was captured of it goes back: pay again.";
+const GIVEN_UP: &str =
+    "The marketplace has given the payment up. Whatever was captured of it goes back: pay again.";
 
-fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution) -> Result<()> {
+fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution, reason: &str) -> Result<()> {
     match (resolution, subject(tx, case)?) {
         (Resolution::LookAgain, Subject::Payment(payment)) => calls::ask_now(tx, PAYMENT_ASK, payment.id),
         (Resolution::LookAgain, Subject::Refund(refund)) => calls::ask_now(tx, REFUND_SEND, refund.id),
@@ -108,9 +109,7 @@ fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution) -> Result<()
             commands::give_up(tx, actor, &payment, "given_up", GIVEN_UP)
         }
         (Resolution::SendRefundAnew, Subject::Refund(refund)) => commands::send_refund_anew(tx, &refund),
-        (Resolution::SettledByHand, Subject::Refund(refund)) => {
-            commands::refunded_by_hand(tx, actor, refund)
-        }
+        (Resolution::SettledByHand, Subject::Refund(refund)) => commands::refunded_by_hand(tx, actor, refund),
         (resolution, Subject::Transfer(transfer)) => {
             (tx.wired::<Hooks>().resolve_transfer)(tx, actor, transfer, resolution, reason)
         }

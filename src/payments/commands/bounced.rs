@@ -16,15 +16,11 @@ use super::refund::{book, reserved};
 use super::{list_refund, recovery, tell};
 
 /// Books what the provider says of a refund that is decided.
-pub(super) fn told_again(
-    tx: &Tx,
-    payment: &Payment,
-    refund: Refund,
-    outcome: &RefundOutcome,
-) -> Result<()> {
+pub(super) fn told_again(tx: &Tx, payment: &Payment, refund: Refund, outcome: &RefundOutcome) -> Result<()> {
     match outcome {
         RefundOutcome::Failed { reference: Some(reference), code, message }
-            if refund.status == MovementStatus::Success && refund.transaction_id.as_ref() == Some(reference) =>
+            if refund.status == MovementStatus::Success
+                && refund.transaction_id.as_ref() == Some(reference) =>
         {
             came_back(tx, payment, refund, code, message)
         }
@@ -36,7 +32,9 @@ pub(super) fn told_again(
             });
             cases::open(tx, cases::Kind::IntegrityFailure, refund.id, Some(refund.order_id), &said)
         }
-        RefundOutcome::Succeeded { .. } | RefundOutcome::Pending { .. } | RefundOutcome::Failed { .. } => Ok(()),
+        RefundOutcome::Succeeded { .. } | RefundOutcome::Pending { .. } | RefundOutcome::Failed { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //! whatever order the provider tells things in, each is booked once.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::ledger::{self, Account, Journal};
 use crate::money::Money;
 use crate::orders::{self, Order, OrderId};
@@ -30,9 +32,13 @@ pub(super) fn require_none(tx: &Tx, order: OrderId) -> Result<()> {
     Ok(())
 }
 
-/// Books how a chargeback stands at the provider, once. `false` when no payment here has its charge.
+/// Books how a chargeback stands at the provider, once. `false` when no payment here has its charge, or none that is decided
+/// yet: what is not booked cannot be taken back.
 pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
     let Some(payment) = queries::charged(tx, &told.charge)? else { return Ok(false) };
+    if matches!(payment.status, Status::Pending | Status::RequiresAction) {
+        return Ok(false);
+    }
     let known = queries::chargeback(tx, &told.reference)?;
     let amount = known.as_ref().map_or(told.amount, |known| known.amount);
     let is_ours = payment.status == Status::Success
@@ -41,8 +47,12 @@ pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
         && known.as_ref().is_none_or(|known| known.payment_id == payment.id);
     if !is_ours {
         // Booking it would be a guess.
-        let said = json!({ "chargeback": told.reference, "amount": told.amount, "currency": told.amount.currency() });
-        cases::open(tx, cases::Kind::IntegrityFailure, payment.id, Some(payment.order_id), &said)?;
+        let said = json!({
+            "chargeback": told.reference, "payment_id": payment.id, "amount": told.amount,
+            "currency": told.amount.currency(),
+        });
+        let subject = known.map_or_else(|| unrecorded(&told.reference), |known| known.id);
+        cases::open(tx, cases::Kind::IntegrityFailure, subject, Some(payment.order_id), &said)?;
         return Ok(true);
     }
     let (chargeback, is_new) = match known {
@@ -50,6 +60,9 @@ pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
         None => (record(tx, &payment, told)?, true),
     };
     note(tx, chargeback.id, told)?;
+    if !matches!(told.status, ChargebackStatus::Strange(_)) {
+        cases::settle(tx, cases::Kind::Strange, chargeback.id, "answered")?;
+    }
     let stage = match &told.status {
         ChargebackStatus::Warning => Stage::Warning,
         ChargebackStatus::Open => Stage::Open,
@@ -66,6 +79,14 @@ pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
         withdraw(tx, &chargeback)?;
     }
     advance(tx, &payment, &chargeback, stage, is_new).map(|()| true)
+}
+
+/// What a case about a chargeback is known by that was not recorded: the same each time.
+fn unrecorded(reference: &str) -> ChargebackId {
+    let digest = Sha256::digest(reference.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Id::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 fn record(tx: &Tx, payment: &Payment, told: &ChargebackState) -> Result<Chargeback> {
@@ -132,15 +153,14 @@ fn advance(tx: &Tx, payment: &Payment, chargeback: &Chargeback, to: Stage, is_ne
             let said = json!({ "said": to, "booked": chargeback.stage });
             cases::open(tx, cases::Kind::Strange, chargeback.id, Some(chargeback.order_id), &said)
         }
+        // It was held while nobody understood what the provider said.
+        (Stage::Open, Stage::Warning) if !chargeback.withdrawn => {
+            step(tx, chargeback, to)?;
+            let_go(tx, payment, chargeback)
+        }
         (from, to) if from >= to => Ok(()),
-        (from, to) => {
-            let moved = tx.execute(
-                "update chargebacks set status = $3, updated_at = $4 where id = $1 and status = $2",
-                params![chargeback.id, from, to, tx.now()],
-            )?;
-            if moved == 0 {
-                return Err(Error::broken("a chargeback moved twice"));
-            }
+        (_, to) => {
+            step(tx, chargeback, to)?;
             match to {
                 Stage::Warning => Ok(()),
                 Stage::Open => opened(tx, payment, chargeback),
@@ -149,6 +169,28 @@ fn advance(tx: &Tx, payment: &Payment, chargeback: &Chargeback, to: Stage, is_ne
             }
         }
     }
+}
+
+fn step(tx: &Tx, chargeback: &Chargeback, to: Stage) -> Result<()> {
+    let moved = tx.execute(
+        "update chargebacks set status = $3, updated_at = $4 where id = $1 and status = $2",
+        params![chargeback.id, chargeback.stage, to, tx.now()],
+    )?;
+    if moved == 1 { Ok(()) } else { Err(Error::broken("a chargeback moved twice")) }
+}
+
+/// No money was taken: nothing is frozen any longer. An order that waited for the bank is for its people to settle.
+fn let_go(tx: &Tx, payment: &Payment, chargeback: &Chargeback) -> Result<()> {
+    let order = order_of(tx, payment)?;
+    thaw(tx, &order, chargeback, chargeback.frozen)?;
+    tx.execute("update chargebacks set frozen_minor = 0 where id = $1", params![chargeback.id])?;
+    let message = format!(
+        "The buyer's bank has only inquired about {} {}: no money was taken, and nothing is frozen any longer.",
+        chargeback.amount,
+        chargeback.amount.currency()
+    );
+    tell(tx, "chargeback_warned", payment, chargeback, &message, Vec::new())?;
+    debt::set_off(tx, order.freelancer_id, chargeback.amount.currency())
 }
 
 /// Freezes the money of the order and tells its freelancer before anything is debited.
@@ -209,7 +251,9 @@ fn hold(tx: &Tx, order: &Order) -> Result<()> {
 
 /// Freezes what an order earned and is not paid out.
 fn freeze(tx: &Tx, order: &Order, chargeback: &Chargeback, minor: i64) -> Result<()> {
-    if minor == 0 {
+    // What was let go stays so: while the bank decides, nothing of the order is paid out, frozen or not.
+    let was_frozen = "select 1 from ledger_journals where cause_id = $1 and kind = 'chargeback_frozen'";
+    if minor == 0 || tx.exists(was_frozen, params![chargeback.id])? {
         return Ok(());
     }
     recovery::take(tx, order, minor)?;

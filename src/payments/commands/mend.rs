@@ -1,10 +1,14 @@
 //! Refunds as operations at the provider, and what an administrator does about one that went wrong.
 
+use serde_json::json;
+
 use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::events;
+use crate::id::Id;
 use crate::ledger::Account;
+use crate::orders::OrderId;
 use crate::params;
 use crate::providers::{RefundOutcome, RefundRequest};
 
@@ -40,6 +44,28 @@ pub fn refund_answered(tx: &Tx, asked: &Asked, id: RefundId, outcome: &RefundOut
 /// It is proven that the provider never carried a refund out. It stays owed; whether it is sent anew is a person's word.
 pub fn refund_not_executed(tx: &Tx, asked: &Asked) -> Result<()> {
     calls::review(tx, asked, "the provider has no such refund: it was never carried out")
+}
+
+/// Notes that `what` is open at a provider that is not `running`: asked there, the answer would be about nothing, and sent
+/// there it would happen a second time.
+pub fn asked_elsewhere<S>(
+    tx: &Tx,
+    subject: Id<S>,
+    order: OrderId,
+    provider: &str,
+    running: &str,
+) -> Result<()> {
+    let said = json!({ "provider": provider, "running": running });
+    cases::open(tx, cases::Kind::OtherProvider, subject, Some(order), &said)
+}
+
+/// The provider that a refund is to be sent by: the one that has the charge.
+pub fn sent_by(tx: &Tx, id: RefundId) -> Result<String> {
+    tx.one(
+        "select p.provider from refunds r join payments p on p.id = r.payment_id where r.id = $1",
+        params![id],
+        |row| row.next(),
+    )
 }
 
 /// Sends a refund that is owed under a new key: the old one is spent.

@@ -1,5 +1,6 @@
 //! What changes payments: charges with their outcomes, refunds with theirs, the release, and what a bank takes back.
 
+mod begin;
 mod bounced;
 mod charge;
 mod chargeback;
@@ -19,14 +20,18 @@ use crate::money::Money;
 use crate::orders::{self, Order, OrderId};
 use crate::{id::Id, params};
 
+pub use begin::{begin, begin_confirmation};
 pub use charge::{
-    Attempt, abandoned, apply, attempt, attempt_known_as, begin, begin_confirmation, declined, give_up,
-    no_answer, not_executed, stands_as, void_unconfirmed,
+    Attempt, abandoned, apply, attempt, attempt_known_as, declined, give_up, no_answer, not_executed,
+    stands_as, void_unconfirmed,
 };
 pub use chargeback::{came_back, chargeback_told};
 pub use debt::ready_to_pay_out;
 pub use escrow::{held, release_order};
-pub use mend::{asked_refund, refund_answered, refund_not_executed, refunded_by_hand, send_refund_anew};
+pub use mend::{
+    asked_elsewhere, asked_refund, refund_answered, refund_not_executed, refunded_by_hand, send_refund_anew,
+    sent_by,
+};
 pub use refund::{refund_order, refund_request, refund_to_send, request_refund};
 
 use super::model::{MovementKind, MovementStatus, Payment, Refund, Sources};

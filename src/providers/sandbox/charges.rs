@@ -131,6 +131,24 @@ pub(super) fn chargeback(tx: &Tx, reference: &str) -> Result<Option<ChargebackSt
     )
 }
 
+/// Lets the bank decide what it has taken back of a charge; whether there was something to decide.
+pub fn end_chargeback(tx: &Tx, key: &str, won: bool) -> Result<bool> {
+    let open = tx.first(
+        "select b.id from sandbox_chargebacks b join sandbox_charges c on c.id = b.charge_id
+         where c.key = $1 and b.status = 'open' and b.opened_at <= $2",
+        params![key, tx.now()],
+        |row| row.next::<String>(),
+    )?;
+    let Some(id) = open else { return Ok(false) };
+    tx.execute(
+        "update sandbox_chargebacks set status = $2, closed_at = $3 where id = $1 and status = 'open'",
+        params![id, if won { "won" } else { "lost" }, tx.now()],
+    )?;
+    let (said, object) = ("charge.dispute.closed", "dispute");
+    tell(tx, &Happening { said, object, reference: &id, key: None, order_id: None })?;
+    Ok(true)
+}
+
 /// Lets a charge that never settles by itself succeed, or be declined; whether there was one.
 pub fn settle(tx: &Tx, key: &str, succeeds: bool) -> Result<bool> {
     let (status, failure) = match succeeds {

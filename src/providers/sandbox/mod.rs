@@ -1,5 +1,6 @@
-//! The built-in provider, for trying things out: no money moves. It plays a peer outside, so it keeps books of its own in
-//! transactions of its own, and nobody else reads them.
+//! The built-in provider, for trying things out: no money moves. It plays a peer outside, so it keeps books of its own,
+//! and what is asked of it is done in transactions of its own; nobody else reads them. Only the operations of rehearsals and
+//! its timers change them in the transaction that they are in.
 
 mod charges;
 pub mod knobs;
@@ -29,7 +30,7 @@ use knobs::{Mishap, Tries};
 use telling::{Happening, tell};
 use transfers::{open_account, ready, require_account, send, transferred};
 
-pub use charges::settle;
+pub use charges::{end_chargeback, settle};
 
 /// What each method does.
 const METHODS: &[&str] = &[
@@ -280,13 +281,23 @@ fn records(tx: &Tx, from: Time, to: Time) -> Result<Vec<Record>> {
              where created_at >= $1 and created_at < $2 order by created_at, id",
         ),
     ];
-    let mut records = tx.all(
-        "select id, charge_id, amount_minor, currency, opened_at from sandbox_chargebacks
-         where opened_at >= $1 and opened_at < $2 and opened_at <= $3 order by opened_at, id",
-        params![from, to, tx.now()],
-        |row| {
+    let taken_back = [
+        (
+            Recorded::Chargeback,
+            "select id, charge_id, amount_minor, currency, opened_at from sandbox_chargebacks
+             where opened_at >= $1 and opened_at < $2 and opened_at <= $3 order by opened_at, id",
+        ),
+        (
+            Recorded::Reinstatement,
+            "select id, charge_id, amount_minor, currency, closed_at from sandbox_chargebacks
+             where status = 'won' and closed_at >= $1 and closed_at < $2 and closed_at <= $3 order by closed_at, id",
+        ),
+    ];
+    let mut records = Vec::new();
+    for (what, sql) in taken_back {
+        records.extend(tx.all(sql, params![from, to, tx.now()], |row| {
             Ok(Record {
-                what: Recorded::Chargeback,
+                what,
                 reference: row.next()?,
                 of: row.next()?,
                 key: None,
@@ -294,8 +305,8 @@ fn records(tx: &Tx, from: Time, to: Time) -> Result<Vec<Record>> {
                 fee: None,
                 at: row.next()?,
             })
-        },
-    )?;
+        })?);
+    }
     for (what, sql) in tables {
         records.extend(tx.all(sql, params![from, to], |row| {
             Ok(Record {

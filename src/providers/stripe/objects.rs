@@ -70,8 +70,8 @@ impl PaymentIntent {
     }
 
     /// The page where the buyer acts.
-    pub fn url(&self) -> Option<String> {
-        self.next_action.as_ref()?.redirect_to_url.as_ref()?.url.clone()
+    pub fn url(&self) -> Option<Secret> {
+        self.next_action.as_ref()?.redirect_to_url.as_ref()?.url.clone().map(Secret::new)
     }
 }
 

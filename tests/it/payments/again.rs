@@ -49,7 +49,11 @@ async fn a_refund_that_is_refused_again_is_a_case_again() {
             app.resolve_case(&admin, &case, resolution).await.expect(200);
             app.advance(Duration::from_secs(30)).await;
             let (_, again) = the_case(&app).await;
-            assert_eq!((&again["id"], &again["kind"]), (&case["id"], &json!("refund_refused")), "{resolution}");
+            assert_eq!(
+                (&again["id"], &again["kind"]),
+                (&case["id"], &json!("refund_refused")),
+                "{resolution}"
+            );
             assert_eq!((&again["resolution"], &again["resolved_by"]), (&Value::Null, &Value::Null));
         }
         app.advance(AN_HOUR).await;
@@ -84,9 +88,10 @@ async fn another_amount_is_a_case_again_until_it_is_accepted() {
     let payment = app.pay(&buyer, &order, "pm_sandbox_never").await.expect(202).json();
     app.home.damage("update sandbox_charges set status = 'succeeded', amount_minor = 1");
     app.advance(2 * AN_HOUR).await;
-    let (admin, case) = the_case(&app).await;
+    let (_, case) = the_case(&app).await;
     assert_eq!(case["kind"], "integrity_failure");
     for resolution in ["look_again", "fail_payment"] {
+        let (admin, _) = the_case(&app).await;
         app.resolve_case(&admin, &case, resolution).await.expect(200);
         app.settle().await;
         let (_, again) = the_case(&app).await;
@@ -120,7 +125,8 @@ async fn a_charge_that_asks_for_its_buyer_when_the_order_is_cancelled_is_given_u
     let payment = paid.problem(402, "payment_declined").json()["payment"].clone();
     assert_eq!((&payment["status"], &payment["failure"]), (&json!("failed"), &json!("order_cancelled")));
     app.settle().await;
-    let at_the_provider = "select count(*) from sandbox_charges where status = 'declined' and failure = 'voided'";
+    let at_the_provider =
+        "select count(*) from sandbox_charges where status = 'declined' and failure = 'voided'";
     let voided: i64 =
         app.app.db().read(move |tx| tx.one(at_the_provider, &[], |row| row.next())).await.unwrap();
     assert_eq!(voided, 1);
@@ -182,7 +188,11 @@ async fn a_buyer_who_confirmed_too_early_confirms_again() {
     troubles.add(Trouble::BeforeItHappens);
     app.post(&confirm, &buyer, None).await.expect(202);
     app.advance(TWO_MINUTES).await;
-    assert_eq!(app.payment(&buyer, &payment).await["status"], "success", "it is confirmed, under its own key");
+    assert_eq!(
+        app.payment(&buyer, &payment).await["status"],
+        "success",
+        "it is confirmed, under its own key"
+    );
     app.audit().await;
 }
 
@@ -204,4 +214,35 @@ async fn what_was_answered_is_asked_for_soon_again() {
     app.advance(Duration::from_secs(10)).await;
     assert_eq!(app.payment(&admin, &payment).await["status"], "success");
     app.audit().await;
+}
+
+#[tokio::test]
+async fn what_is_open_at_another_provider_waits_for_a_person() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let (_, paid) = app.paid(&buyer, &seller).await;
+    app.refund(&seller, &paid, Some("9.90")).await.expect(201);
+    let order = app.pending_order(&buyer, &seller).await;
+    troubles.add(Trouble::BeforeItHappens);
+    let unknown = app.pay(&buyer, &order, "pm_card_visa").await.expect(202).json();
+    let other = app.pending_order(&buyer, &seller).await;
+    let waiting = app.pay(&buyer, &other, "pm_card_authenticationRequired").await.expect(202).json();
+    app.home.damage("update payments set provider = 'elsewhere'");
+    app.post(&format!("{}/confirm", path_of(&waiting)), &buyer, None).await.problem(409, "not_confirmable");
+    app.move_order(&buyer, &other, "cancelled").await.expect(200);
+    app.advance(TWO_MINUTES).await;
+    assert_eq!((app.charges().await, app.given_back().await), (1, 0), "nothing is sent anew");
+    let cases = app.open_cases(&admin).await;
+    assert_eq!(cases.len(), 3);
+    assert!(cases.iter().all(|case| case["kind"] == "other_provider"), "{cases:?}");
+    assert_eq!(cases[0]["detail"], json!({ "provider": "elsewhere", "running": "sandbox" }));
+    app.home.damage("update payments set provider = 'sandbox'");
+    app.advance(AN_HOUR).await;
+    let admin = app.log_in("keeper").await;
+    assert_eq!(app.payment(&admin, &unknown).await["status"], "success");
+    assert_eq!(app.given_back().await, 990);
+    assert_eq!(app.open_cases(&admin).await.len(), 1, "what became known is closed");
+    app.audit().await;
+    app.verify().await;
 }

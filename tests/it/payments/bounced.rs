@@ -36,7 +36,12 @@ async fn bounce(app: &TestApp, id: &str, key: &str) {
 async fn refunds(app: &TestApp, buyer: &Person) -> Vec<(String, String)> {
     let listed = app.get("/payments/transactions?type=refund", buyer).await.expect(200).json();
     let field = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
-    listed["data"].as_array().unwrap().iter().map(|row| (field(row, "status"), field(row, "amount"))).collect()
+    listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (field(row, "status"), field(row, "amount")))
+        .collect()
 }
 
 fn pair(status: &str, amount: &str) -> (String, String) {
@@ -216,9 +221,8 @@ async fn why_a_card_was_declined_is_not_told_to_the_freelancer() {
     let (buyer, seller, order) = super::ordered(&app).await;
     app.pay(&buyer, &order, "pm_card_visa_chargeDeclinedInsufficientFunds").await.expect(402);
     app.home.damage("update sandbox_charges set status = 'succeeded', failure = null");
-    let key: String = app
-        .write(|tx| tx.one("select provider_key from payments", params![], |row| row.next()))
-        .await;
+    let key: String =
+        app.write(|tx| tx.one("select provider_key from payments", params![], |row| row.next())).await;
     app.tell(&event("evt_1", "charge.succeeded", "charge", "ch_told", Some(&key))).await.expect(200);
     app.settle().await;
     assert_eq!(app.cases().await, ["captured_after_failure"]);

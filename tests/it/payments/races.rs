@@ -51,6 +51,9 @@ async fn fifty_payments_at_once_charge_once() {
             let known = ["payment_in_progress", "already_paid", "idempotency_in_progress"];
             assert_eq!(refused.status, 409);
             assert!(known.contains(&refused.code().as_str()), "{}", refused.code());
+            let names_it =
+                refused.code() == "idempotency_in_progress" || refused.json()["payment_id"].is_string();
+            assert!(names_it, "{}", refused.json());
         }
         assert_eq!((app.charges().await, app.escrow(&order).await), (1, 4990));
         app.audit().await;

@@ -139,3 +139,31 @@ async fn a_line_that_loses_a_third_of_everything_charges_once() {
     let twice = app.app.db().read(move |tx| tx.one(twice, params![], |row| row.next::<i64>())).await;
     assert_eq!(twice.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_bank_decides_when_it_is_told_to() {
+    for (outcome, status) in [("won", "disputed"), ("lost", "cancelled")] {
+        let app = TestApp::telling().await;
+        let (buyer, seller, order) = ordered(&app).await;
+        let admin = app.admin().await;
+        let payment = app.pay(&buyer, &order, "pm_sandbox_chargeback").await.expect(201).json();
+        let path = format!("/admin/sandbox{}/chargeback", path_of(&payment));
+        app.post(&path, &admin, json!({ "outcome": outcome })).await.expect(200);
+        app.advance(Duration::from_secs(5)).await;
+        assert_eq!(app.balance("losses").await, -4990, "before it was opened there was nothing to decide");
+        app.post(&path, &admin, json!({ "outcome": outcome })).await.expect(200);
+        app.settle().await;
+        let chargebacks = app.get("/admin/chargebacks", &admin).await.expect(200).json();
+        assert_eq!(chargebacks["data"][0]["status"], outcome);
+        assert_eq!(app.order(&seller, &order).await["status"], status);
+        assert_eq!(app.balance("losses").await, 0);
+        let theirs = app.app.provider().balance().await.unwrap();
+        let held: Vec<i64> = theirs.iter().map(|money| money.minor()).collect();
+        assert_eq!(held, if outcome == "won" { vec![4990] } else { Vec::new() });
+        let other = if outcome == "won" { "lost" } else { "won" };
+        app.post(&path, &admin, json!({ "outcome": other })).await.expect(200);
+        app.settle().await;
+        assert_eq!(app.cases().await, Vec::<String>::new(), "what is decided stays so");
+        app.verify().await;
+    }
+}
