@@ -616,10 +616,9 @@ async fn a_stray_charge_is_looked_at_until_the_provider_answers() {
     let mut told = event("evt_1", "charge.succeeded", "charge", "ch_stray", Some("by hand"));
     told["data"]["object"]["metadata"]["order_id"] = order["id"].clone();
     app.tell(&told).await.expect(200);
-    app.advance(DAY - Duration::from_secs(1)).await;
-    assert_eq!(app.states().await, ["parked"]);
     troubles.add(Trouble::BeforeItHappens);
-    app.advance(Duration::from_secs(3_600)).await;
+    app.advance(DAY - Duration::from_secs(1)).await;
+    assert_eq!(app.states().await, ["waiting"]);
     app.advance(Duration::from_secs(3_600)).await;
     assert_eq!(
         (app.states().await, app.cases().await),
