@@ -130,11 +130,6 @@ fn noted(tx: &Tx, asked: &Asked) -> Result<Known> {
         .ok_or_else(|| Error::broken(format!("{} was sent and not written down", asked.key)))
 }
 
-/// Whether an operation with this key was ever written down.
-pub(super) fn is_begun(tx: &Tx, key: &str) -> Result<bool> {
-    Ok(known(tx, key)?.is_some())
-}
-
 /// Writes an operation down that is sent as soon as the transaction is over. Fails when its key stands for other words. One
 /// that was answered is asked for anew: a buyer who confirmed too early confirms again.
 pub fn begin(tx: &Tx, asked: &Asked) -> Result<()> {

@@ -43,7 +43,7 @@ pub struct Hooks {
     /// Whether a case is about a transfer that has not ended.
     pub awaits_transfer: fn(&Tx, Id<()>) -> Result<bool>,
     /// Does about a transfer what an administrator says.
-    pub resolve_transfer: fn(&Tx, &Actor, Id<()>, cases::Resolution, &str) -> Result<()>,
+    pub resolve_transfer: fn(&Tx, &Actor, Id<()>, cases::Resolution) -> Result<()>,
 }
 
 problems! {

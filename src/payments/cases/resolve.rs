@@ -53,7 +53,7 @@ pub(super) fn offered(tx: &Tx, case: &Case) -> Result<Vec<Resolution>> {
         Subject::Refund(refund) if refund.status == MovementStatus::Pending => {
             let mut ways = vec![Resolution::SendRefundAnew, Resolution::SettledByHand];
             // What was never sent is not there to be looked for.
-            if calls::is_begun(tx, &refund.provider_key)? {
+            if calls::was_sent(tx, &refund.provider_key)? {
                 ways.insert(0, Resolution::LookAgain);
             }
             ways
@@ -88,7 +88,7 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
          where id = $1 and resolved_at is null",
         params![id, tx.now(), input.resolution, reason, admin],
     )?;
-    act(tx, actor, &case, input.resolution, reason)?;
+    act(tx, actor, &case, input.resolution)?;
     let told = json!({
         "case_id": id, "case_kind": case.kind, "about": case.subject_id, "order_id": case.order_id,
         "resolution": input.resolution, "reason": reason,
@@ -101,7 +101,7 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
 const GIVEN_UP: &str =
     "The marketplace has given the payment up. Whatever was captured of it goes back: pay again.";
 
-fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution, reason: &str) -> Result<()> {
+fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution) -> Result<()> {
     match (resolution, subject(tx, case)?) {
         (Resolution::LookAgain, Subject::Payment(payment)) => calls::ask_now(tx, PAYMENT_ASK, payment.id),
         (Resolution::LookAgain, Subject::Refund(refund)) => calls::ask_now(tx, REFUND_SEND, refund.id),
@@ -111,7 +111,7 @@ fn act(tx: &Tx, actor: &Actor, case: &Case, resolution: Resolution, reason: &str
         (Resolution::SendRefundAnew, Subject::Refund(refund)) => commands::send_refund_anew(tx, &refund),
         (Resolution::SettledByHand, Subject::Refund(refund)) => commands::refunded_by_hand(tx, actor, refund),
         (resolution, Subject::Transfer(transfer)) => {
-            (tx.wired::<Hooks>().resolve_transfer)(tx, actor, transfer, resolution, reason)
+            (tx.wired::<Hooks>().resolve_transfer)(tx, actor, transfer, resolution)
         }
         _ => Ok(()),
     }

@@ -84,19 +84,16 @@ pub fn awaits_transfer(tx: &Tx, id: Id<()>) -> Result<bool> {
     }
 }
 
+/// What its freelancer reads of it; the administrator's reason is for the audit.
+const NEVER_LEFT: &str = "The transfer was never made: its money can be paid out again.";
+
 /// Does about a transfer what an administrator says.
-pub fn resolve_transfer(
-    tx: &Tx,
-    actor: &Actor,
-    id: Id<()>,
-    resolution: Resolution,
-    reason: &str,
-) -> Result<()> {
+pub fn resolve_transfer(tx: &Tx, actor: &Actor, id: Id<()>, resolution: Resolution) -> Result<()> {
     let Some(item) = pending(tx, id.cast())? else { return Ok(()) };
     match resolution {
         Resolution::LookAgain => return calls::ask_now(tx, TRANSFER_SEND, id),
         Resolution::TransferArrived => pay(tx, actor, &item, None)?,
-        Resolution::TransferFailed => give_back(tx, actor, &item, "not_executed", reason)?,
+        Resolution::TransferFailed => give_back(tx, actor, &item, "not_executed", NEVER_LEFT)?,
         Resolution::FailPayment
         | Resolution::SendRefundAnew
         | Resolution::SettledByHand
