@@ -58,7 +58,7 @@ comment on column provider_calls.params_hash is 'SHA-256 of what is asked for: u
 comment on column provider_calls.begun_at is 'When it was written down';
 comment on column provider_calls.first_sent_at is 'When it may first have left, null until then';
 comment on column provider_calls.last_sent_at is 'When it may last have left';
-comment on column provider_calls.tries is 'How often the provider was turned to, to send or to look';
+comment on column provider_calls.tries is 'How often the provider was turned to since it last answered, to send or to look';
 comment on column provider_calls.same_failures is 'Identical failures in a row';
 comment on column provider_calls.absent_since is 'When, after it was last sent, the provider first had none of it';
 comment on column provider_calls.last_answer is 'What the provider last said, or why it said nothing';

@@ -9,7 +9,7 @@ create table provider_calls (
     begun_at integer not null,
     first_sent_at integer,                  -- null until a byte may have left
     last_sent_at integer,
-    tries integer not null default 0,       -- how often the provider was turned to, to send or to look
+    tries integer not null default 0,       -- how often the provider was turned to since it last answered, to send or to look
     same_failures integer not null default 0, -- identical failures in a row
     absent_since integer,                   -- when, after it was last sent, the provider first had none of it
     last_answer text,
