@@ -22,6 +22,9 @@ pub async fn reconcile(config: Config, from: Option<Time>, to: Option<Time>) -> 
     require_current(&config)?;
     let app = open_beside(config).await?;
     let now = app.db().read(|tx| Ok(tx.now())).await?;
+    if let Some(later) = to.filter(|to| *to > now) {
+        say(format!("{later} is to come: compared up to now."))?;
+    }
     let to = to.unwrap_or(now).min(now);
     let window = Window { from: from.unwrap_or_else(|| yesterday(to)), to };
     if window.from >= window.to {

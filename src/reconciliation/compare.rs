@@ -531,12 +531,13 @@ fn balance_differs(more: Money, sides: &Balances, differences: &[Difference], at
         parts.push(format!("{} unexplained", more.with_minor(rest)));
     }
     let side = |sums: &[Money]| of_currency(sums, currency);
+    let (by, than) = if more.minor() < 0 { (against(more), "less") } else { (more, "more") };
     Difference {
         kind: Kind::BalanceDiffers,
         subject: subject_of(&format!("balance|{currency}|{rest}")),
         order_id: None,
         at,
-        says: format!("The provider holds {more} {currency} more than our books say: {}.", parts.join(", ")),
+        says: format!("The provider holds {by} {currency} {than} than our books say: {}.", parts.join(", ")),
         ours: Some(serde_json::json!({ "balance": side(sides.ours), "currency": currency })),
         theirs: Some(serde_json::json!({ "balance": side(sides.theirs), "currency": currency })),
         effect: summed([more.with_minor(rest)]),

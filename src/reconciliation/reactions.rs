@@ -85,6 +85,7 @@ async fn look_once(app: &App, window: Window) -> Result<Look> {
         app.db().read_long(move |tx| our_side(tx, &window, asked, name, &records)).await?;
     let found = Comparison::of(&ours, &theirs);
     let again: Vec<Named> = found.differences.iter().map(name_of).collect();
+    let left = left_of(&found.differences, &known);
     let differences = undecided(found.differences, &known);
     let balance = their_balance.map(|theirs| (held, theirs));
     let mut reported: Vec<Difference> =
@@ -110,7 +111,7 @@ async fn look_once(app: &App, window: Window) -> Result<Look> {
         .map(|case| (case.kind, case.subject))
         .collect();
     let days = Report::days_of(found.days);
-    Ok((Report { window, provider: name, days, balance, differences: reported }, gone))
+    Ok((Report { window, provider: name, days, balance, differences: reported, left }, gone))
 }
 
 async fn in_time<T>(answering: impl Future<Output = Result<T, Unanswered>>) -> Result<T> {
@@ -162,6 +163,16 @@ fn our_side(
 
 fn name_of(found: &Difference) -> Named {
     (found.kind, found.subject)
+}
+
+/// Those that were decided without a journal: both sides go on differing by them.
+fn left_of(found: &[Difference], known: &[Known]) -> Vec<Difference> {
+    let is_left = |found: &&Difference| {
+        known.iter().any(|case| {
+            (case.kind, case.subject) == name_of(found) && matches!(case.decided, Some(Decided::Accepted))
+        })
+    };
+    found.iter().filter(is_left).cloned().collect()
 }
 
 /// Without those that were booked or accepted.

@@ -22,6 +22,8 @@ pub struct Report {
     /// What the provider should hold by our books, and what it says; `None` when the window ends too early to compare.
     pub balance: Option<(Vec<Money>, Vec<Money>)>,
     pub differences: Vec<Difference>,
+    /// Those that were found again, and that an administrator has decided to leave unbooked.
+    pub left: Vec<Difference>,
 }
 
 impl Report {
@@ -70,9 +72,15 @@ impl Report {
                 })
             })
             .collect();
+        let left: Vec<Value> = self
+            .left
+            .iter()
+            .take(MOST)
+            .map(|found| json!({ "kind": found.kind, "order_id": found.order_id, "at": found.at, "says": found.says }))
+            .collect();
         json!({
             "from": self.window.from, "to": self.window.to, "provider": self.provider, "days": days,
-            "balances": self.balance.as_ref().map(|_| balances), "differences": differences
+            "balances": self.balance.as_ref().map(|_| balances), "differences": differences, "left": left
         })
     }
 
@@ -95,7 +103,7 @@ impl Report {
         }
         text.push('\n');
         if self.balance.is_none() {
-            text.push_str("Balances are not compared: the window ends before yesterday.\n");
+            text.push_str("Balances are not compared: the window ends more than a day ago, and the provider only says what it holds now.\n");
         }
         for (currency, ours, theirs) in self.balances() {
             let (ours, theirs) = (ours.to_string(), theirs.to_string());
@@ -103,6 +111,12 @@ impl Report {
         }
         for found in &self.differences {
             let _ = writeln!(text, "\n{}: {}\n  {}", found.kind, found.says, found.advice);
+        }
+        if !self.left.is_empty() {
+            text.push_str("\nKnown, decided, and not booked:\n");
+        }
+        for found in &self.left {
+            let _ = writeln!(text, "  {}: {}", found.kind, found.says);
         }
         match self.differences.len() {
             0 => text.push_str("\nNo differences.\n"),

@@ -339,6 +339,35 @@ async fn what_is_proposed_is_booked_once_and_exactly_by_an_administrator() {
 }
 
 #[tokio::test]
+async fn a_proposal_is_not_lost_by_closing_its_case() {
+    let day = Day::new().await;
+    day.act(&all_twelve()[5].1).await;
+    day.found().await;
+    let case = day.app.open_cases(&day.admin).await.remove(0);
+    assert_eq!(case["resolutions"], json!(["leave"]));
+    let refused = day.app.resolve_case(&day.admin, &case, "accept").await.problem(409, "resolution_not_offered");
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("POST /admin/reconciliation/"), "{detail}");
+    day.approve(&case).await.expect(200);
+    day.app.settle().await;
+    day.app.verify().await;
+}
+
+#[tokio::test]
+async fn what_is_left_unbooked_is_still_told() {
+    let day = Day::new().await;
+    day.act(&all_twelve()[5].1).await;
+    day.found().await;
+    let case = day.app.open_cases(&day.admin).await.remove(0);
+    day.app.resolve_case(&day.admin, &case, "leave").await.expect(200);
+    let report = day.run().await;
+    assert_eq!(report.differences, []);
+    let text = report.text();
+    assert!(text.contains("Known, decided, and not booked:\n  refund_only_at_provider: "), "{text}");
+    day.approve(&case).await.problem(409, "difference_decided");
+}
+
+#[tokio::test]
 async fn what_no_longer_applies_is_not_booked() {
     let day = Day::new().await;
     day.act(&all_twelve()[5].1).await;
@@ -358,6 +387,7 @@ async fn a_balance_that_nothing_explains_is_a_difference_of_its_own() {
     let [riddle] = report.differences.as_slice() else { panic!("{}", report.text()) };
     assert_eq!((riddle.kind, riddle.is_summary), (Kind::BalanceDiffers, false));
     assert!(riddle.says.contains("-0.77 unexplained"), "{}", riddle.says);
+    assert!(riddle.says.starts_with("The provider holds 0.77 USD less than our books say"), "{}", riddle.says);
     day.approve(&day.open().await[0]).await.expect(200);
     assert_eq!(day.run().await.differences, []);
 }
@@ -396,6 +426,9 @@ fn the_command_prints_both_sides_and_fails_when_they_differ() {
     assert_eq!(database.execute(newest, []).unwrap(), 1);
     let differs = program.run(&["reconcile", "--from", "2020-01-01"]).expect(1);
     assert!(differs.stdout.contains("amount_differs: "), "{}", differs.stdout);
+    let later = program.run(&["reconcile", "--from", "2020-01-01", "--to", "2999-01-01"]).expect(1);
+    assert!(later.stdout.starts_with("2999-01-01T00:00:00"), "{}", later.stdout);
+    assert!(later.stdout.contains("is to come: compared up to now."), "{}", later.stdout);
     program.run(&["reconcile", "--from", "2026-02-30"]).expect(2);
     program.run(&["reconcile", "--from", "2020-01-02", "--to", "2020-01-01"]).expect(2);
 }

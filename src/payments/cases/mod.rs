@@ -143,6 +143,8 @@ words! {
         TransferFailed = "transfer_failed",
         /// It was looked at and stays as it is, also when it is so again.
         Accept = "accept",
+        /// What is proposed is not booked: the books go on differing from the provider's by it.
+        Leave = "leave",
     }
 }
 

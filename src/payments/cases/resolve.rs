@@ -61,8 +61,14 @@ pub(super) fn offered(tx: &Tx, case: &Case) -> Result<Vec<Resolution>> {
         Subject::Transfer(_) => {
             vec![Resolution::LookAgain, Resolution::TransferArrived, Resolution::TransferFailed]
         }
+        Subject::Other if proposes(case) => vec![Resolution::Leave],
         Subject::Refund(_) | Subject::Other => vec![Resolution::Accept],
     })
+}
+
+/// Whether the reconciliation has proposed what to book for it.
+fn proposes(case: &Case) -> bool {
+    case.detail.get("proposed").is_some()
 }
 
 /// Closes a case.
@@ -77,8 +83,15 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
     }
     if !case.resolutions.contains(&input.resolution) {
         let words: Vec<&str> = case.resolutions.iter().map(|resolution| resolution.as_str()).collect();
+        let mend = match proposes(&case) {
+            true => format!(
+                "a journal is proposed for this case: POST /admin/reconciliation/{id}/approve books it, and {} closes the case without",
+                words.join(", ")
+            ),
+            false => format!("this case can be resolved by {}: choose one of them", words.join(", ")),
+        };
         return Err(RESOLUTION_NOT_OFFERED
-            .error(format!("this case can be resolved by {}: choose one of them", words.join(", ")))
+            .error(mend)
             .with("offered", &case.resolutions));
     }
     let reason = input.reason.as_str();
