@@ -146,7 +146,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(text)) => (2, text),
     };
     for line in text.lines() {
-        eprintln!("guildhall: {line}");
+        logs::tell(&format!("guildhall: {line}"));
     }
     ExitCode::from(code)
 }

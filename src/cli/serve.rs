@@ -227,7 +227,7 @@ async fn announce(app: &App) -> Result<(), Failure> {
     let has_administrator = app.db().read(users::has_administrator).await?;
     tracing::info!(address, metrics, database = %config.place(), has_administrator, "listening");
     if logs::is_human(config) {
-        eprintln!("{}", welcome(config, &address, metrics.as_deref(), has_administrator));
+        logs::tell(&welcome(config, &address, metrics.as_deref(), has_administrator));
     }
     if config.is_public() && config.provider == PaymentProvider::Sandbox {
         tracing::warn!(

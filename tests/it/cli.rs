@@ -217,3 +217,51 @@ fn what_becomes_due_by_the_test_clock_has_happened_when_it_answers() {
     let token = server.log_in("buyer");
     assert_eq!(server.get_as(&path, &token).expect(200).json()["status"], "cancelled");
 }
+
+#[test]
+fn a_key_for_stripe_does_not_open_a_database_that_was_paid_with_play_money() {
+    let program = Program::new();
+    program.run(&["demo"]).expect(0);
+    for key in ["sk_live_x", "sk_test_x"] {
+        let stripe = ["--provider", "stripe", "--stripe-secret-key", key, "--listen", "127.0.0.1:0"];
+        let refused = program.run(&[&["serve"][..], &stripe].concat()).expect(1);
+        assert!(refused.stderr.contains("play money"), "{}", refused.stderr);
+        let said = program.run(&[&["doctor"][..], &stripe].concat()).expect(1);
+        assert!(said.stdout.contains("FAIL  orders in this database were paid with the sandbox"), "{}", said.stdout);
+        program.run(&[&["doctor"][..], &stripe, &["--allow-sandbox"]].concat()).expect(0);
+    }
+}
+
+#[test]
+fn a_key_that_nobody_paid_with_does_not_mark_the_database() {
+    let program = Program::new();
+    let nowhere = ["--provider", "stripe", "--stripe-url", "http://127.0.0.1:9", "--stripe-secret-key"];
+    program.serve(&[&nowhere[..], &["sk_live_x"]].concat());
+    let other = [&nowhere[..], &["sk_test_x"]].concat();
+    program.run(&[&["doctor", "--listen", "127.0.0.1:0"][..], &other].concat()).expect(0);
+    program.serve(&other);
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_loses_lines_and_not_the_server() {
+    for format in ["json", "human"] {
+        let program = Program::new();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let arguments = ["serve", "--listen", &port.to_string(), "--log-format", format, "--log", "debug"];
+        let mut child = program.command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let answered = loop {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended with its log");
+            assert!(std::time::Instant::now() < deadline, "it never listened");
+            if let Ok(mut stream) = std::net::TcpStream::connect(port) {
+                stream.write_all(b"GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+                break read_answer(stream);
+            }
+            std::thread::yield_now();
+        };
+        answered.expect(200);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
