@@ -179,7 +179,7 @@ fn wiring(config: &Config, node: Node, telling: Telling) -> Wiring {
             awaits_transfer: payouts::awaits_transfer,
             resolve_transfer: payouts::resolve_transfer,
         })
-        .with(payouts::Terms { minimum: config.payout_minimum })
+        .with(payouts::Terms { minimum: config.payout_minimum, paid_through: config.provider.as_str() })
         .with(orders::Terms { most_unpaid: config.rate_limit.then_some(100) })
 }
 

@@ -331,12 +331,15 @@ async fn database(report: &mut Report, config: &Config) {
         Ok(_) => report.ok(format!("the database is at schema version {}", db::MIGRATIONS.len())),
     }
     let looked = look_into(config).await;
-    let (newest, ahead, has_administrator) = match looked {
+    let Found { newest, ahead, has_administrator, money } = match looked {
         Ok(found) => found,
         Err(error) => {
             return report.fail(format!("the database cannot be read: {error}"), "restore a backup");
         }
     };
+    if let Err(why) = money {
+        report.fail(why, "");
+    }
     if ahead > Duration::ZERO && !config.test_clock {
         report.warn(
             format!("the test clock of this database is {} days ahead, and off", ahead.as_secs() / 86_400),
@@ -360,10 +363,31 @@ async fn database(report: &mut Report, config: &Config) {
     }
 }
 
-async fn look_into(config: &Config) -> crate::error::Result<(Option<Time>, Duration, bool)> {
+/// What is looked up in the database.
+struct Found {
+    newest: Option<Time>,
+    ahead: Duration,
+    has_administrator: bool,
+    /// Whether the key for Stripe is for the money that is in it.
+    money: Result<(), String>,
+}
+
+async fn look_into(config: &Config) -> crate::error::Result<Found> {
     let app = App::open(config.clone(), Parts::default())?;
     let ahead = test_clock::ahead(&app).await?;
-    let (newest, has_administrator) =
-        app.db().read(|tx| Ok((events::newest_at(tx)?, users::has_administrator(tx)?))).await?;
-    Ok((newest, ahead, has_administrator))
+    let through_stripe =
+        config.provider == PaymentProvider::Stripe && config.services.contains(&Service::Payments);
+    let key = stripe::Settings::read(&config.stripe).ok().filter(|_| through_stripe);
+    let (live, play_money) = (key.map(|settings| settings.is_live()), config.allow_sandbox);
+    app.db()
+        .read(move |tx| {
+            let money = live.map_or(Ok(()), |live| stripe::require_same_money(tx, live, play_money));
+            Ok(Found {
+                newest: events::newest_at(tx)?,
+                ahead,
+                has_administrator: users::has_administrator(tx)?,
+                money: money.map_err(|why| why.to_string()),
+            })
+        })
+        .await
 }

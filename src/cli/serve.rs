@@ -45,10 +45,10 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     for name in app.db().migrate().await? {
         tracing::info!(name, "migrated");
     }
-    let live = app.provider().is_live();
     if app.config().provider == PaymentProvider::Stripe && app.config().services.contains(&Service::Payments)
     {
-        app.db().write(move |tx| stripe::require_same_money(tx, live)).await?;
+        let (live, play_money) = (app.provider().is_live(), app.config().allow_sandbox);
+        app.db().read(move |tx| stripe::require_same_money(tx, live, play_money)).await?;
     }
     warn_of_other_providers(&app).await?;
     if app.config().test_clock {

@@ -403,7 +403,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "allow_sandbox",
-        about: "Take play money although there is a key for Stripe",
+        about: "Take play money although there is a key for Stripe, or a key although orders were paid with play money",
         mend: "true or false",
         shape: Shape::Switch,
         set: |config, text| {

@@ -33,39 +33,43 @@ fn earned(row: &Row) -> Result<Earned> {
     })
 }
 
-/// What can be paid out now in one currency, the oldest first, `most` of it. What a bank may take back waits.
-pub fn cleared(tx: &Tx, freelancer: UserId, currency: Currency, most: i64) -> Result<Vec<Earned>> {
+/// What can be paid out now in one currency, the oldest first, `most` of it. What a bank may take back waits, and what was
+/// not paid `through` this provider stays: play money is not paid out with money of others.
+pub fn cleared(tx: &Tx, freelancer: UserId, currency: Currency, through: &str, most: i64) -> Result<Vec<Earned>> {
     tx.all(
         "select r.id, r.order_id, o.title, r.net_minor - r.taken_minor, r.currency, r.available_at
          from releases r join orders o on o.id = r.order_id
          where r.freelancer_id = $1 and r.currency = $2 and r.payout_id is null and r.available_at <= $3
              and r.net_minor > r.taken_minor
              and not exists (select 1 from chargebacks c where c.order_id = r.order_id and c.status = 'open')
-         order by r.available_at, r.id limit $4",
-        params![freelancer, currency, tx.now(), most],
+             and exists (select 1 from payments p where p.order_id = r.order_id and p.status = 'success' and p.provider = $4)
+         order by r.available_at, r.id limit $5",
+        params![freelancer, currency, tx.now(), through, most],
         earned,
     )
 }
 
 /// What can be paid out now, per currency.
-pub fn cleared_in_all(tx: &Tx, freelancer: UserId) -> Result<Vec<Money>> {
+pub fn cleared_in_all(tx: &Tx, freelancer: UserId, through: &str) -> Result<Vec<Money>> {
     tx.all(
         "select cast(sum(net_minor - taken_minor) as bigint), currency from releases r
          where freelancer_id = $1 and payout_id is null and available_at <= $2 and net_minor > taken_minor
              and not exists (select 1 from chargebacks c where c.order_id = r.order_id and c.status = 'open')
+             and exists (select 1 from payments p where p.order_id = r.order_id and p.status = 'success' and p.provider = $3)
          group by currency order by currency",
-        params![freelancer, tx.now()],
+        params![freelancer, tx.now(), through],
         |row| Ok(Money::new(row.next()?, row.next()?)),
     )
 }
 
 /// What is not cleared yet, and when it will be, the soonest first.
-pub fn uncleared(tx: &Tx, freelancer: UserId) -> Result<Vec<(Time, Money)>> {
+pub fn uncleared(tx: &Tx, freelancer: UserId, through: &str) -> Result<Vec<(Time, Money)>> {
     tx.all(
-        "select available_at, net_minor - taken_minor, currency from releases
+        "select available_at, net_minor - taken_minor, currency from releases r
          where freelancer_id = $1 and payout_id is null and available_at > $2 and net_minor > taken_minor
+             and exists (select 1 from payments p where p.order_id = r.order_id and p.status = 'success' and p.provider = $3)
          order by available_at, id",
-        params![freelancer, tx.now()],
+        params![freelancer, tx.now(), through],
         |row| Ok((row.next()?, Money::new(row.next()?, row.next()?))),
     )
 }

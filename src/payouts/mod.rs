@@ -31,6 +31,8 @@ pub const PAYOUT_ACCOUNT: &str = "payout_account";
 pub struct Terms {
     /// Nothing less is paid out to freelancers who say no other.
     pub minimum: Threshold,
+    /// The provider that buyers pay: what others charged is not paid out.
+    pub paid_through: &'static str,
 }
 
 problems! {

@@ -11,6 +11,7 @@ use crate::payments::{self, releases};
 use crate::providers::TransferRequest;
 use crate::users::Blocker;
 
+use super::Terms;
 use super::model::{
     AccountStatus, Balance, Balances, Item, ItemId, ItemStatus, Payout, PayoutAccount, PayoutId,
     PayoutSettings, PayoutToMake, Schedule, SeenPayout, Status, Way, day_by_day,
@@ -224,8 +225,9 @@ pub fn request_of(tx: &Tx, item: &Item) -> Result<TransferRequest> {
 /// What the caller has with the house, per currency.
 pub fn balances(tx: &Tx, actor: &Actor) -> Result<Balances> {
     let freelancer = actor.require_seller()?;
-    let available = releases::cleared_in_all(tx, freelancer)?;
-    let uncleared = releases::uncleared(tx, freelancer)?;
+    let through = tx.wired::<Terms>().paid_through;
+    let available = releases::cleared_in_all(tx, freelancer, through)?;
+    let uncleared = releases::uncleared(tx, freelancer, through)?;
     let on_its_way = ledger::balances(tx, &Account::Payouts(freelancer.cast()))?;
     let owed = ledger::balances(tx, &Account::Owed(freelancer.cast()))?;
     let mut currencies: Vec<Currency> = available.iter().map(|money| money.currency()).collect();

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::form::Form;
 use crate::http::{Access, Answer, Begun, Call, Operation, Param, get, patch, post, put};
 use crate::page::Page;
-use crate::providers::{Onboarding, patiently};
+use crate::users::{self, Attempt};
+use crate::providers::{Onboarding, patiently, stripe};
 
 use super::model::{
     AccountStatus, Balances, ChangePayoutAccount, ChangePayoutSettings, MarkPayout, OpenPayoutAccount,
@@ -131,6 +132,7 @@ async fn open_account(call: Call<OpenPayoutAccount>) -> Result<Answer> {
     let begun = call
         .begin(|tx, call| {
             let user = commands::begin(tx, &call.actor, &call.body, way(call), call.app.config())?;
+            stripe::remember_money(tx, call.app.provider())?;
             Ok((user, commands::onboarding(tx, user, &call.body, way(call), call.app.config())?))
         })
         .await?;

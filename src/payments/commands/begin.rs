@@ -44,6 +44,7 @@ pub fn begin(
         require_few_declined(tx, buyer)?;
     }
     require_payable(tx, &order)?;
+    stripe::remember_money(tx, provider)?;
     record(tx, &order, input.payment_method.as_str(), provider.name())
 }
 

@@ -35,11 +35,16 @@ pub fn request(tx: &Tx, actor: &Actor, input: &Unchecked<RequestPayout>, way: Wa
     start(tx, actor, freelancer, currency, way)
 }
 
+/// The provider whose money is paid out.
+fn through(tx: &Tx) -> &'static str {
+    tx.wired::<Terms>().paid_through
+}
+
 /// The one currency that something is available in; else the house's, for the answer that there is nothing.
 fn only_currency(tx: &Tx, freelancer: UserId) -> Result<Currency> {
-    match releases::cleared_in_all(tx, freelancer)?.as_slice() {
+    match releases::cleared_in_all(tx, freelancer, through(tx))?.as_slice() {
         [only] => Ok(only.currency()),
-        [] => match releases::uncleared(tx, freelancer)?.first() {
+        [] => match releases::uncleared(tx, freelancer, through(tx))?.first() {
             Some((_, next)) => Ok(next.currency()),
             None => Ok(tx.wired::<crate::config::Market>().currency),
         },
@@ -56,7 +61,7 @@ pub fn by_schedule(tx: &Tx, freelancer: UserId, way: Way) -> Result<()> {
     let PayoutSettings { schedule, .. } = queries::settings(tx, freelancer)?;
     let Some(pause) = schedule.every() else { return Ok(()) };
     events::schedule(tx, PAYOUT_SCHEDULE, freelancer, tx.now().plus(pause))?;
-    for available in releases::cleared_in_all(tx, freelancer)? {
+    for available in releases::cleared_in_all(tx, freelancer, through(tx))? {
         match start(tx, &Actor::System, freelancer, available.currency(), way) {
             Ok(_) => {}
             Err(Error::Refused(why)) => {
@@ -74,7 +79,7 @@ fn start(tx: &Tx, actor: &Actor, freelancer: UserId, currency: Currency, way: Wa
     }
     let account = require_account(tx, freelancer, way)?;
     require_nothing_owed(tx, freelancer, currency)?;
-    let mut earned = releases::cleared(tx, freelancer, currency, MOST_ITEMS)?;
+    let mut earned = releases::cleared(tx, freelancer, currency, through(tx), MOST_ITEMS)?;
     require_enough(tx, freelancer, currency, &earned)?;
     let id: PayoutId = tx.new_id();
     let mut claimed = Vec::with_capacity(earned.len());
@@ -157,7 +162,7 @@ fn require_enough(tx: &Tx, freelancer: UserId, currency: Currency, earned: &[Ear
 
 /// 409 with the moment when there will be something.
 fn nothing(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Error> {
-    let uncleared = releases::uncleared(tx, freelancer)?;
+    let uncleared = releases::uncleared(tx, freelancer, through(tx))?;
     let next = uncleared.into_iter().find(|(_, money)| money.currency() == currency).map(|(at, _)| at);
     let detail = match next {
         Some(at) => format!("nothing is available in {currency} yet: ask again from {at} on"),

@@ -8,6 +8,7 @@ use crate::config;
 use crate::db::Tx;
 use crate::error::{Error, Result as Done};
 use crate::params;
+use crate::providers::Provider;
 use crate::secret::Secret;
 
 /// Usable credentials and where to send them.
@@ -109,22 +110,46 @@ impl Settings {
 /// The setting in which a database remembers whose money is in it.
 const MONEY: &str = "stripe_money";
 
-/// Remembers whether this database is paid with real or test money, and refuses the other: Stripe knows the charges of the
-/// one nowhere in the other, and play money would be paid out.
-pub fn require_same_money(tx: &Tx, live: bool) -> Done<()> {
-    let money = if live { "live" } else { "test" };
-    tx.execute(
-        "insert into settings (name, value) values ($1, $2) on conflict (name) do nothing",
-        params![MONEY, money],
-    )?;
-    let known: String =
-        tx.one("select value from settings where name = $1", params![MONEY], |row| row.next())?;
-    match known == money {
-        true => Ok(()),
-        false => Err(Error::broken(format!(
-            "orders in this database were paid with Stripe's {known} money, and the key is for {money} money: use a {known} key, or an empty database"
+/// Refuses a key for other money than this database was paid with: Stripe knows the charges of the one nowhere in the other,
+/// and play money would be paid out. `play_money`: orders that the sandbox charged may stay.
+pub fn require_same_money(tx: &Tx, live: bool, play_money: bool) -> Done<()> {
+    let money = word(live);
+    let known: Option<String> =
+        tx.first("select value from settings where name = $1", params![MONEY], |row| row.next())?;
+    if let Some(known) = known.filter(|known| known != money) {
+        return Err(Error::broken(format!(
+            "orders in this database were paid, or payout accounts opened, with Stripe's {known} money, and the key is for {money} money: use a {known} key, or an empty database"
+        )));
+    }
+    let play = "select 1 from payments where provider = 'sandbox' and status in ('pending', 'requires_action', 'success')
+         limit 1";
+    match !play_money && tx.exists(play, params![])? {
+        false => Ok(()),
+        true => Err(Error::broken(format!(
+            "orders in this database were paid with the sandbox's play money, and the key is for Stripe's {money} money: use an empty database, or set allow_sandbox to true to keep them; what they earned is not paid out then"
         ))),
     }
+}
+
+/// Remembers whose money this is as something is about to be done with it at Stripe; refuses the other.
+pub fn remember_money(tx: &Tx, provider: &dyn Provider) -> Done<()> {
+    if provider.name() != "stripe" {
+        return Ok(());
+    }
+    let known: Option<String> =
+        tx.first("select value from settings where name = $1", params![MONEY], |row| row.next())?;
+    if known.is_some() {
+        return require_same_money(tx, provider.is_live(), true);
+    }
+    tx.execute(
+        "insert into settings (name, value) values ($1, $2) on conflict (name) do nothing",
+        params![MONEY, word(provider.is_live())],
+    )?;
+    Ok(())
+}
+
+fn word(live: bool) -> &'static str {
+    if live { "live" } else { "test" }
 }
 
 fn contents(file: &Path) -> Result<String, String> {
