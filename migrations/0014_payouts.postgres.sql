@@ -26,6 +26,7 @@ create table payouts (
     freelancer_id uuid not null references users (id),
     provider text not null,
     account text,                           -- the provider's id of the account; none where it is paid by hand
+    details text,                           -- where to pay to by hand, as it was when the payout was started
     currency text collate "C" not null,
     amount_minor bigint not null check (amount_minor > 0),
     status text not null check (status in ('pending', 'paid', 'partly_paid', 'failed')),
@@ -78,6 +79,7 @@ comment on column payouts.id is 'UUIDv7: begins with the time it was started';
 comment on column payouts.freelancer_id is 'Who is paid';
 comment on column payouts.provider is 'Through which provider; manual: paid by hand';
 comment on column payouts.account is 'The provider''s id of the account that it goes to, null where it is paid by hand';
+comment on column payouts.details is 'Where to pay to by hand, in the freelancer''s words when it was started; null once the account is deleted';
 comment on column payouts.currency is 'ISO 4217 code';
 comment on column payouts.amount_minor is 'How much, in the smallest unit of the currency';
 comment on column payouts.status is 'pending, paid, partly_paid or failed';

@@ -26,6 +26,7 @@ create table payouts (
     freelancer_id blob not null references users (id),
     provider text not null,
     account text,                           -- the provider's id of the account; none where it is paid by hand
+    details text,                           -- where to pay to by hand, as it was when the payout was started
     currency text not null,
     amount_minor integer not null check (amount_minor > 0),
     status text not null check (status in ('pending', 'paid', 'partly_paid', 'failed')),

@@ -57,11 +57,13 @@ grant select (id, payment_id, order_id, amount_minor, currency, status, provider
     on refunds to guildhall_reader;
 grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution, resolved_by) on cases
     to guildhall_reader;
--- Of payout accounts everything but the details that freelancers wrote down to be paid by hand.
+-- Of payout accounts and payouts everything but the details that freelancers wrote down to be paid by hand.
 grant select (user_id, provider, reference, status, wanted, looked_at, version, created_at, updated_at)
     on payout_accounts to guildhall_reader;
+grant select (id, freelancer_id, provider, account, currency, amount_minor, status, version, created_at, updated_at)
+    on payouts to guildhall_reader;
 grant select on chargebacks, debts, fee_rules, freelancer_stats, ledger_journals, ledger_lines, offsets, payout_items,
-    payout_settings, payouts, provider_calls, rating_tallies, reconciliations, releases, service_tags, transactions
+    payout_settings, provider_calls, rating_tallies, reconciliations, releases, service_tags, transactions
     to guildhall_reader;
 
 commit;

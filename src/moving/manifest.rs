@@ -146,8 +146,8 @@ tables! {
     }
     payout_settings by 1 { user_id Id, schedule Text, minimum_thousandths Integer, version Integer, updated_at Time }
     payouts by 1 {
-        id Id, freelancer_id Id, provider Text, account Text, currency Text, amount_minor Integer, status Text,
-        version Integer, created_at Time, updated_at Time,
+        id Id, freelancer_id Id, provider Text, account Text, details Text, currency Text, amount_minor Integer,
+        status Text, version Integer, created_at Time, updated_at Time,
     }
     payout_items by 1 {
         id Id, payout_id Id, release_id Id, order_id Id, amount_minor Integer, currency Text, status Text,

@@ -15,6 +15,7 @@ use crate::orders::OrderId;
 use crate::payments::releases::ReleaseId;
 use crate::providers::Provider;
 use crate::time::Time;
+use crate::users::Attempt;
 use crate::words;
 
 pub type PayoutId = Id<Payout>;
@@ -160,6 +161,8 @@ pub struct Payout {
     pub provider: String,
     /// The provider's id of the account that it goes to.
     pub account: Option<String>,
+    /// Where to pay to by hand: what the freelancer wrote when it was started, whatever they write later.
+    pub details: Option<String>,
     pub amount: Money,
     pub status: Status,
     pub version: i64,
@@ -276,7 +279,8 @@ pub struct PayoutToMake {
     /// Whether a bank takes the payment of one of its orders back, so that it should not be made: marked `returned`, that
     /// order's part is frozen, and the rest can be paid out by another payout.
     pub charged_back: bool,
-    /// Where to pay to by hand, in the freelancer's words.
+    /// Where to pay to by hand, in the freelancer's words when the payout was started. What they write later is for later
+    /// payouts; a payout that did not arrive is marked `returned`.
     pub details: Option<String>,
 }
 
@@ -358,6 +362,8 @@ form! {
     pub struct ChangePayoutAccount {
         /// Bank details, for whoever pays to read.
         details: Change<Text<Details>>,
+        /// Needed to change the details that are there.
+        current_password: Option<Attempt>,
     }
     server_sets { status: "by the marketplace", provider: "by the marketplace", wanted: "by the marketplace" }
 }

@@ -63,7 +63,7 @@ pub fn settings(tx: &Tx, user: UserId) -> Result<PayoutSettings> {
 }
 
 const COLUMNS: &str =
-    "id, freelancer_id, provider, account, amount_minor, currency, status, version, created_at";
+    "id, freelancer_id, provider, account, details, amount_minor, currency, status, version, created_at";
 
 fn payout(row: &Row) -> Result<Payout> {
     Ok(Payout {
@@ -71,6 +71,7 @@ fn payout(row: &Row) -> Result<Payout> {
         freelancer_id: row.next()?,
         provider: row.next()?,
         account: row.next()?,
+        details: row.next()?,
         amount: Money::new(row.next()?, row.next()?),
         status: row.next()?,
         version: row.next()?,
@@ -115,12 +116,11 @@ pub fn list_all(
 
 /// The payout as an administrator sees it.
 pub fn to_make(tx: &Tx, payout: &Payout) -> Result<PayoutToMake> {
-    let account = account(tx, payout.freelancer_id, &payout.provider)?;
     let items = items(tx, payout.id)?;
     Ok(PayoutToMake {
         charged_back: items.iter().any(|item| item.status == ItemStatus::Pending && item.charged_back),
         payout: payout.seen(&items),
-        details: account.and_then(|account| account.details),
+        details: payout.details.clone(),
     })
 }
 

@@ -44,14 +44,14 @@ pub fn operations() -> Vec<Operation> {
             .body::<ChangePayoutAccount>(account_example())
             .answers::<SeenPayoutAccount>(200, "The account as it is now.")
             .versioned()
-            .problems(&[&PAYOUTS_BY_PROVIDER]),
+            .problems(&[&PAYOUTS_BY_PROVIDER, &users::WRONG_PASSWORD]),
         patch("/payouts/account", change_account)
             .named("patchPayoutAccount", "Say where to pay to by hand")
             .access(Access::Signed, sellers)
             .body::<ChangePayoutAccount>(account_example())
             .answers::<SeenPayoutAccount>(200, "The account as it is now.")
             .versioned()
-            .problems(&[&PAYOUTS_BY_PROVIDER]),
+            .problems(&[&PAYOUTS_BY_PROVIDER, &users::WRONG_PASSWORD]),
         get("/payouts/balance", show_balance)
             .named("getBalance", "Read what you have with the house")
             .about("`pending` and `available` are yours and sum to what the ledger owes you; what an order earned can be paid out some days after its completion.")
@@ -206,8 +206,12 @@ async fn show_account(call: Call) -> Result<Answer> {
 }
 
 async fn change_account(call: Call<ChangePayoutAccount>) -> Result<Answer> {
-    call.write(|tx, call| {
-        let seen = commands::change(tx, &call.actor, &call.body, way(call), &call.expected())?;
+    let proven = match call.body.peek::<Option<Attempt>>("current_password").flatten() {
+        Some(current) => users::prove(&call, &current).await.map(|()| true)?,
+        None => false,
+    };
+    call.write(move |tx, call| {
+        let seen = commands::change(tx, &call.actor, &call.body, way(call), &call.expected(), proven)?;
         let user = call.actor.require_user()?;
         let version = queries::account(tx, user, way(call).provider())?.map_or(0, |account| account.version);
         Ok(Answer::ok(&seen)?.etag(version, &()))

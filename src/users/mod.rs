@@ -16,9 +16,9 @@ use crate::error::Result;
 use crate::problems;
 
 pub use crate::actor::{Role, UserId};
-pub use model::{Account, Card, Email, LoginName, Username};
+pub use model::{Account, Attempt, Card, Email, LoginName, Username};
 pub use queries::{administrators, card, find, has_administrator};
-pub use routes::operations;
+pub use routes::{operations, prove};
 pub use sessions::{authenticate, forget_expired, still_valid};
 pub use throttle::forget_stale;
 

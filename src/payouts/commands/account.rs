@@ -156,13 +156,15 @@ pub fn account_told(tx: &Tx, reference: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Writes down where to pay to by hand.
+/// Writes down where to pay to by hand. Details that are there change only when the password was `proven`. Payouts that
+/// were started before go where they were to go.
 pub fn change(
     tx: &Tx,
     actor: &Actor,
     input: &Unchecked<ChangePayoutAccount>,
     way: Way,
     expected: &Expected,
+    proven: bool,
 ) -> Result<SeenPayoutAccount> {
     let freelancer = actor.require_seller()?;
     let present = queries::account(tx, freelancer, way.provider())?;
@@ -178,6 +180,10 @@ pub fn change(
         return Ok(SeenPayoutAccount::new(way, present.as_ref()));
     };
     if before != Some(details.as_str()) {
+        if before.is_some() && !proven {
+            let detail = "to change where you are paid to, send the password that you log in with";
+            return Err(Error::field("current_password", "required", detail));
+        }
         tx.execute(
             "insert into payout_accounts (user_id, provider, status, wanted, details, created_at, updated_at)
              values ($1, $2, 'enabled', $3, $4, $5, $5)
@@ -196,6 +202,7 @@ pub fn change(
 /// Forgets where a deleted account was paid to, and when.
 pub fn forget(tx: &Tx, user: UserId) -> Result<()> {
     tx.execute("delete from payout_accounts where user_id = $1", params![user])?;
+    tx.execute("update payouts set details = null where freelancer_id = $1", params![user])?;
     tx.execute("delete from payout_settings where user_id = $1", params![user])?;
     events::cancel(tx, PAYOUT_ACCOUNT, user)?;
     events::cancel(tx, PAYOUT_SCHEDULE, user)

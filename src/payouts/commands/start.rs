@@ -93,9 +93,19 @@ fn start(tx: &Tx, actor: &Actor, freelancer: UserId, currency: Currency, way: Wa
         return Err(nothing(tx, freelancer, currency)?);
     }
     tx.execute(
-        "insert into payouts (id, freelancer_id, provider, account, currency, amount_minor, status, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, 'pending', $7, $7)",
-        params![id, freelancer, way.provider(), account.reference, currency, amount.minor(), tx.now()],
+        "insert into payouts (id, freelancer_id, provider, account, details, currency, amount_minor, status, created_at,
+             updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $8)",
+        params![
+            id,
+            freelancer,
+            way.provider(),
+            account.reference,
+            account.details,
+            currency,
+            amount.minor(),
+            tx.now()
+        ],
     )?;
     for one in &claimed {
         let item = send_on_its_way(tx, id, freelancer, one)?;

@@ -2,11 +2,11 @@
 
 use crate::db::Tx;
 use crate::error::{self, Error, Result};
-use crate::form::Unchecked;
+use crate::form::{Form, Unchecked};
 use crate::http::{Answer, Call};
 
 use super::super::commands::{self, NewAccount, Proof};
-use super::super::model::{ChangeAccount, Email, Password, Register, Suspend, Username};
+use super::super::model::{Attempt, ChangeAccount, Email, Password, Register, Suspend, Username};
 use super::super::queries;
 use super::super::throttle::Guess;
 
@@ -47,7 +47,7 @@ pub(super) async fn show(call: Call) -> Result<Answer> {
 }
 
 pub(super) async fn update(call: Call<ChangeAccount>) -> Result<Answer> {
-    let proof = prove(&call).await?;
+    let proof = proof(&call).await?;
     call.write(move |tx, call| {
         let id = call.user_id("id")?;
         let account = commands::change(tx, &call.actor, id, &call.body, &call.expected(), proof.as_ref())?;
@@ -56,8 +56,26 @@ pub(super) async fn update(call: Call<ChangeAccount>) -> Result<Answer> {
     .await
 }
 
+/// That the caller knows the password of the account; otherwise it was a guess, and counts as one.
+pub async fn prove<F: Form>(call: &Call<F>, current: &Attempt) -> Result<()> {
+    let id = call.actor.require_user()?;
+    let guess = Guess::own(id, call.address(), !call.app.rate_limits().are_off());
+    let early = guess.clone();
+    let admitted = move |tx: &Tx| {
+        early.admit(tx, Some(id))?;
+        queries::password_hash(tx, id)
+    };
+    let hash = call.app.db().read(admitted).await?;
+    if call.app.hasher().verify(current.as_str(), hash.as_deref()).await? {
+        return Ok(());
+    }
+    let count = move |tx: &Tx| guess.admit(tx, Some(id)).and_then(|()| guess.failed(tx, Some(id)));
+    call.app.db().write(count).await?;
+    Err(commands::wrong_password())
+}
+
 /// Compares and hashes the passwords that the change needs, before its transaction.
-async fn prove(call: &Call<ChangeAccount>) -> Result<Option<Proof>> {
+async fn proof(call: &Call<ChangeAccount>) -> Result<Option<Proof>> {
     let (id, asked) = (call.user_id("id")?, call.clone());
     let guess = Guess::own(id, call.address(), !call.app.rate_limits().are_off());
     let early = guess.clone();

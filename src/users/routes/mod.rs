@@ -5,6 +5,8 @@ mod signing_in;
 
 use serde_json::json;
 
+pub use accounts::prove;
+
 use crate::http::{Access, Operation, Param, RateClass, delete, get, patch, post, put};
 use crate::page::Page;
 

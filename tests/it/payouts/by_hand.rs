@@ -4,7 +4,7 @@ use guildhall::config::PayoutsBy;
 use guildhall::providers::ChargebackStatus;
 use serde_json::{Value, json};
 
-use crate::support::{Person, TestApp};
+use crate::support::{PASSWORD, Person, TestApp};
 
 const DETAILS: &str = "IBAN DE02 1203 0000 0000 2020 51\nAda Lovelace";
 
@@ -66,7 +66,8 @@ async fn what_did_not_arrive_is_paid_out_again_when_the_details_are_mended() {
         assert_eq!(app.balance_in(&seller, "USD").await["available"], "27.00");
         if arrives_first {
             app.pay_out(&seller).await.problem(409, "payout_account_required");
-            app.put("/payouts/account", &seller, json!({ "details": "IBAN of another" })).await.expect(200);
+            let mended = json!({ "details": "IBAN of another", "current_password": PASSWORD });
+            app.put("/payouts/account", &seller, mended).await.expect(200);
         }
         let again = app.pay_out(&seller).await.expect(201).json();
         assert_ne!(again["id"], payout["id"]);
@@ -122,4 +123,35 @@ async fn whoever_pays_by_hand_sees_what_a_bank_takes_back() {
     app.settle().await;
     app.keeps_its_rules().await;
     app.verify().await;
+}
+
+#[tokio::test]
+async fn a_payout_goes_where_its_freelancer_wanted_it_when_it_was_started() {
+    let (app, seller, admin, payout) = waiting().await;
+    let change = json!({ "details": "IBAN of a thief" });
+    let refused = app.put("/payouts/account", &seller, change.clone()).await.problem(422, "validation_failed");
+    assert_eq!(refused.pointers(), ["/current_password"]);
+    let wrong = json!({ "details": "IBAN of a thief", "current_password": "a guess" });
+    app.put("/payouts/account", &seller, wrong).await.problem(403, "wrong_password");
+    assert_eq!(app.get("/payouts/account", &seller).await.json()["details"], DETAILS);
+    let mended = json!({ "details": "IBAN of another", "current_password": PASSWORD });
+    app.put("/payouts/account", &seller, mended).await.expect(200);
+    assert!(app.told(&seller).await.contains(&"payout_account_changed".to_owned()));
+    let to_do = app.get("/admin/payouts?status=pending", &admin).await.expect(200).json();
+    assert_eq!(to_do["data"][0]["details"], DETAILS);
+    let marked = mark(&app, &admin, &payout, json!({ "status": "paid" })).await.expect(200).json();
+    assert_eq!(marked["details"], DETAILS);
+}
+
+#[tokio::test]
+async fn play_money_is_not_paid_out_by_hand_where_stripe_takes_the_money() {
+    let (app, seller, _, _) = waiting().await;
+    app.write(|tx| tx.execute("update payments set provider = 'stripe'", &[])).await;
+    let buyer = app.log_in("buyer").await;
+    app.earned(&buyer, &seller, "10.00", "USD").await;
+    app.write(|tx| tx.execute("update payments set provider = case provider when 'stripe' then 'sandbox' else 'stripe' end", &[])).await;
+    app.advance(crate::support::CLEARANCE).await;
+    let seller = app.log_in("seller").await;
+    assert_eq!(app.balance_in(&seller, "USD").await["available"], "0.00");
+    app.pay_out(&seller).await.problem(409, "nothing_to_pay_out");
 }
