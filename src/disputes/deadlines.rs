@@ -33,7 +33,7 @@ pub fn look(tx: &Tx, dispute: Id<()>) -> Result<()> {
             let reason = "The other side did not answer in time, so it ends as its opener wishes.";
             orders::resolve(tx, &Actor::System, &order, refund, reason).map(drop)
         }
-        Some(refund) => remind(tx, &order, &dispute, refund),
+        Some(refund) => remind(tx, &order, &dispute, (refund, held.minor())),
         None if is_over => escalate(tx, &order, &dispute),
         None => events::schedule(tx, DEADLINE, dispute.id, dispute.decide_by),
     }
@@ -46,15 +46,21 @@ fn wait(tx: &Tx, dispute: &Dispute) -> Result<()> {
 }
 
 /// Tells both what silence will lead to, and when: a day from now at least.
-fn remind(tx: &Tx, order: &Order, dispute: &Dispute, refund: i64) -> Result<()> {
+fn remind(tx: &Tx, order: &Order, dispute: &Dispute, (refund, held): (i64, i64)) -> Result<()> {
     let decide_by = dispute.decide_by.max(tx.now().plus(GRACE));
     move_on(tx, dispute, decide_by, Some(tx.now()))?;
     let silent = dispute.opener(order).map_or(Side::Freelancer, other);
+    let ends = match held - refund {
+        0 => "all of it goes back to the buyer".to_owned(),
+        _ if refund == 0 => "all of it is released".to_owned(),
+        _ => format!(
+            "{} {} goes back to the buyer and the rest is released",
+            order.amount.with_minor(refund),
+            order.amount.currency()
+        ),
+    };
     let refund = order.amount.with_minor(refund);
-    let message = format!(
-        "Unless the {silent} answers until {decide_by}, {refund} {} goes back to the buyer and the rest is released.",
-        refund.currency()
-    );
+    let message = format!("Unless the {silent} answers until {decide_by}, {ends}.");
     let mut body = told(order, refund, Some(&message));
     body["decide_by"] = json!(decide_by);
     events::append(tx, &Actor::System, "dispute_reminder", order.id, body).map(drop)

@@ -50,6 +50,9 @@ pub struct Data {
     pub payout_id: Option<Id<()>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_id: Option<Id<()>>,
+    /// What an administrator has to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case_id: Option<Id<()>>,
     /// What was said with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

@@ -18,8 +18,10 @@ enum Party {
     Buyer,
     Freelancer,
     Reviewer,
+    /// Whoever asked for what has failed.
+    Requester,
 }
-use Party::{Buyer, Freelancer, Reviewer};
+use Party::{Buyer, Freelancer, Requester, Reviewer};
 
 impl Party {
     /// Where an event's body names them.
@@ -28,6 +30,7 @@ impl Party {
             Buyer => "buyer_id",
             Freelancer => "freelancer_id",
             Reviewer => "reviewer_id",
+            Requester => "requested_by",
         }
     }
 
@@ -44,13 +47,29 @@ enum To {
     Always(Party),
     /// The administrators whom the event names.
     Admins,
-    /// This one and the administrators whom the event names.
-    WithAdmins(Party),
 }
-use To::{Admins, Always, Others, WithAdmins};
+use To::{Admins, Always, Others};
 
-/// A kind of event, whom it concerns, what they read, and what they read when nobody did it: a deadline, a bank.
-/// `{who}` is the part of the one who did it, `{title}` the order's, `{amount}` the payout's, `{message}` what was said.
+impl To {
+    fn of(&self, body: &Value, actor_id: Option<UserId>) -> Vec<UserId> {
+        match self {
+            Always(party) => party.of(body).into_iter().collect(),
+            Admins => {
+                let named = body["admin_ids"].as_array().into_iter().flatten();
+                named.filter_map(Value::as_str).map(Id::from_wire).collect()
+            }
+            Others(parties) => parties
+                .iter()
+                .filter_map(|party| party.of(body))
+                .filter(|user| Some(*user) != actor_id)
+                .collect(),
+        }
+    }
+}
+
+/// A kind of event, whom it concerns, what they read, and what they read when nobody did it: a deadline, a bank. Where several
+/// rows have the same kind, everybody reads the first that concerns them. `{who}` is the part of the one who did it, `{title}` the
+/// order's, `{message}` what was said; `{…amount}` is a member of the event's body, with its currency.
 struct Notice(&'static str, To, &'static str, Option<&'static str>);
 
 const BOTH: To = Others(&[Buyer, Freelancer]);
@@ -61,7 +80,7 @@ const AFTER_DISPUTE: &str = "The dispute is over, the order is {status}: {title}
 static NOTICES: &[Notice] = &[
     Notice("order_placed", BOTH, "{who} placed an order: {title}", None),
     Notice("order_requirements_changed", BOTH, "{who} changed the requirements: {title}", None),
-    Notice("order_paid", Others(&[Freelancer]), "The order is paid, work can begin: {title}", None),
+    Notice("order_paid", Others(&[Freelancer]), "{amount} is paid for the order, work can begin: {title}", None),
     Notice("order_delivered", BOTH, "{who} delivered the work: {title}", None),
     Notice("order_revision_requested", BOTH, "{who} asked for a revision: {title}", None),
     Notice(
@@ -95,49 +114,102 @@ static NOTICES: &[Notice] = &[
     Notice("dispute_reminder", BOTH, "A dispute will end without an answer: {title}", None),
     Notice("dispute_escalated", Admins, "A dispute waits for a decision: {title}", None),
     Notice("order_overdue", BOTH, "The delivery is overdue: {title}", None),
-    Notice("payment_requires_action", Always(Buyer), "Your payment needs your confirmation: {title}", None),
-    Notice("payment_failed", Always(Buyer), "Your payment failed: {title}", None),
-    Notice("payment_succeeded", Always(Buyer), "Your payment succeeded: {title}", None),
-    Notice("refund_requested", BOTH, "A refund is on its way to the buyer: {title}", None),
-    Notice("refund_succeeded", Always(Buyer), "You have been refunded: {title}", None),
-    Notice("refund_failed", Always(Buyer), "A refund to you failed and is being looked into: {title}", None),
+    Notice(
+        "payment_requires_action",
+        Always(Buyer),
+        "Your payment of {payment_amount} needs your confirmation: {title}",
+        None,
+    ),
+    Notice("payment_failed", Always(Buyer), "Your payment of {payment_amount} failed: {title}", None),
+    Notice("payment_succeeded", Always(Buyer), "Your payment of {payment_amount} succeeded: {title}", None),
+    Notice(
+        "refund_requested",
+        Others(&[Buyer]),
+        "A refund of {refund_amount} is on its way to you: {title}",
+        None,
+    ),
+    Notice(
+        "refund_requested",
+        Others(&[Freelancer]),
+        "A refund of {refund_amount} is on its way to the buyer: {title}",
+        None,
+    ),
+    Notice("refund_succeeded", Always(Buyer), "You have been refunded {refund_amount}: {title}", None),
+    Notice(
+        "refund_failed",
+        Always(Buyer),
+        "A refund of {refund_amount} to you failed. Whoever ordered it is told, and decides what becomes of it: {title}",
+        None,
+    ),
+    Notice(
+        "refund_failed",
+        Always(Requester),
+        "The refund of {refund_amount} that you ordered failed, the buyer has not got it: {title}",
+        None,
+    ),
     Notice(
         "clawback_returned",
         Always(Freelancer),
-        "A refund failed, what it took of your earnings is yours again: {title}",
+        "A refund failed, the {clawback_amount} that it took of your earnings is yours again: {title}",
         None,
     ),
-    Notice("debt_offset", Always(Freelancer), "A part of your earnings went to what you owed: {title}", None),
+    Notice(
+        "debt_offset",
+        Always(Freelancer),
+        "{offset_amount} of your earnings went to what you owed: {title}",
+        None,
+    ),
     Notice(
         "chargeback_warned",
-        WithAdmins(Freelancer),
-        "The buyer's bank inquires about the payment: {title}",
+        Always(Freelancer),
+        "The buyer's bank inquires about {chargeback_amount} of the payment: {title}",
+        None,
+    ),
+    Notice(
+        "chargeback_warned",
+        Admins,
+        "A buyer's bank inquires about {chargeback_amount} of a payment: {title}",
         None,
     ),
     Notice(
         "chargeback_opened",
-        WithAdmins(Freelancer),
-        "The buyer's bank takes the payment back, its money is frozen: {title}",
+        Always(Freelancer),
+        "The buyer's bank takes {chargeback_amount} of the payment back: {title}",
         None,
     ),
+    Notice("chargeback_opened", Admins, "A buyer's bank takes {chargeback_amount} of a payment back: {title}", None),
     Notice(
         "chargeback_won",
-        WithAdmins(Freelancer),
-        "The bank decided against the buyer, the money stays: {title}",
+        Always(Freelancer),
+        "The bank decided against the buyer, {chargeback_amount} stays: {title}",
+        None,
+    ),
+    Notice("chargeback_won", Admins, "A bank decided for the house, {chargeback_amount} stays: {title}", None),
+    Notice(
+        "chargeback_lost",
+        Always(Freelancer),
+        "The bank decided for the buyer, {chargeback_amount} of the payment is gone: {title}",
         None,
     ),
     Notice(
         "chargeback_lost",
-        WithAdmins(Freelancer),
-        "The bank decided for the buyer, the payment is gone: {title}",
+        Admins,
+        "A bank decided for the buyer, {chargeback_amount} of a payment is gone: {title}",
         None,
     ),
+    Notice("case_opened", Admins, "A case waits for a decision: {case_kind}", None),
     Notice("payout_started", Others(&[Freelancer]), "A payout of {amount} is on its way to you", None),
     Notice("payout_paid", Always(Freelancer), "You have been paid {amount}", None),
     Notice(
         "payout_returned",
         Always(Freelancer),
         "A payout of {amount} came back and can be paid out again: {title}",
+        None,
+    ),
+    Notice(
+        "payout_bank_refused",
+        Always(Freelancer),
+        "Your bank did not take {amount}: look at your bank details at the payment provider: {title}",
         None,
     ),
     Notice("payout_account_enabled", Always(Freelancer), "Your payout account is ready", None),
@@ -147,72 +219,89 @@ static NOTICES: &[Notice] = &[
     Notice("review_hidden", Others(&[Reviewer]), "{who} hid your review: {title}", None),
 ];
 
-fn notice(kind: &str) -> Option<&'static Notice> {
-    NOTICES.iter().find(|notice| notice.0 == kind)
+/// Who reads which row of the table, each once.
+fn readers(kind: &str, body: &Value, actor_id: Option<UserId>) -> Vec<(UserId, &'static Notice)> {
+    let mut readers: Vec<(UserId, &'static Notice)> = Vec::new();
+    for notice in NOTICES.iter().filter(|notice| notice.0 == kind) {
+        for user in notice.1.of(body, actor_id) {
+            if readers.iter().all(|(reader, _)| *reader != user) {
+                readers.push((user, notice));
+            }
+        }
+    }
+    readers
 }
 
 /// Who must be told of an event, each once; a deleted account among them is told nothing.
 pub fn recipients(kind: &str, body: &Value, actor_id: Option<UserId>) -> Vec<UserId> {
-    match notice(kind) {
-        None => Vec::new(),
-        Some(Notice(_, Always(party), ..)) => party.of(body).into_iter().collect(),
-        Some(Notice(_, Admins, ..)) => administrators(body).collect(),
-        Some(Notice(_, WithAdmins(party), ..)) => {
-            party.of(body).into_iter().chain(administrators(body)).collect()
-        }
-        Some(Notice(_, Others(parties), ..)) => {
-            parties.iter().filter_map(|party| party.of(body)).filter(|user| Some(*user) != actor_id).collect()
-        }
-    }
-}
-
-/// Those whom an event names.
-fn administrators(body: &Value) -> impl Iterator<Item = UserId> {
-    let named = body["admin_ids"].as_array().into_iter().flatten();
-    named.filter_map(Value::as_str).map(Id::from_wire)
+    readers(kind, body, actor_id).into_iter().map(|(user, _)| user).collect()
 }
 
 /// Tells everybody whom `event` concerns. A subscriber, so it holds when the event does.
 pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
-    let Some(Notice(_, _, by_person, by_nobody)) = notice(&event.kind) else { return Ok(()) };
+    let readers = readers(&event.kind, &event.body, event.actor_id);
+    if readers.is_empty() {
+        return Ok(());
+    }
     let part = event.actor_id.and_then(|actor| {
         [Buyer, Reviewer, Freelancer].into_iter().find(|p| p.of(&event.body) == Some(actor))
     });
+    let mut data: Data = serde_json::from_value(event.body.clone())?;
+    if !event.kind.starts_with("payout_") && event.kind != "case_opened" {
+        data.order_id.get_or_insert(event.subject_id.cast());
+    }
+    for (user_id, Notice(_, to, by_person, by_nobody)) in readers {
+        if !matches!(users::card(tx, user_id)?, Card::Live { .. }) {
+            continue;
+        }
+        let sentence = match by_nobody.filter(|_| event.actor_id.is_none()) {
+            _ if event.body["from"] == "disputed" => AFTER_DISPUTE,
+            by_nobody => by_nobody.unwrap_or(by_person),
+        };
+        let mut data = data.clone();
+        match to {
+            Admins if event.body["admin_message"].is_string() => {
+                data.message = event.body["admin_message"].as_str().map(str::to_owned);
+            }
+            // Why a refund failed is the provider's word on the buyer's card.
+            Always(Requester) => data.message = None,
+            _ => {}
+        }
+        let new = New {
+            user_id,
+            kind: &event.kind,
+            message: &filled_in(sentence, event, part),
+            data: &data,
+            sender: part.and(event.actor_id).filter(|sender| *sender != user_id),
+            event: Some(event.id),
+        };
+        deliver(tx, &new)?;
+    }
+    Ok(())
+}
+
+/// Members of an event's body that a sentence may name.
+const AMOUNTS: [&str; 6] =
+    ["amount", "payment_amount", "refund_amount", "clawback_amount", "offset_amount", "chargeback_amount"];
+
+fn filled_in(sentence: &str, event: &Event, part: Option<Party>) -> String {
+    let text = |member: &str| event.body[member].as_str().unwrap_or_default();
     let who = match part {
         Some(Buyer | Reviewer) => "The buyer",
         Some(Freelancer) => "The freelancer",
-        None => "An administrator",
+        Some(Requester) | None => "An administrator",
     };
-    let sentence = match by_nobody.filter(|_| event.actor_id.is_none()) {
-        _ if event.body["from"] == "disputed" => AFTER_DISPUTE,
-        by_nobody => by_nobody.unwrap_or(by_person),
-    };
-    let text = |member: &str| event.body[member].as_str().unwrap_or_default();
-    let amount = format!("{} {}", text("amount"), text("currency"));
-    let message = sentence
+    let mut message = sentence
         .replace("{who}", who)
         .replace("{status}", text("status"))
-        .replace("{amount}", &amount)
         .replace("{message}", text("message"))
-        .replace("{title}", text("title"));
-    let mut data: Data = serde_json::from_value(event.body.clone())?;
-    if !event.kind.starts_with("payout_") {
-        data.order_id.get_or_insert(event.subject_id.cast());
+        .replace("{case_kind}", &text("case_kind").replace('_', " "));
+    for member in AMOUNTS {
+        let amount = format!("{} {}", text(member), text("currency"));
+        message = message.replace(&format!("{{{member}}}"), &amount);
     }
-    for user_id in recipients(&event.kind, &event.body, event.actor_id) {
-        if matches!(users::card(tx, user_id)?, Card::Live { .. }) {
-            let new = New {
-                user_id,
-                kind: &event.kind,
-                message: &message,
-                data: &data,
-                sender: part.and(event.actor_id).filter(|sender| *sender != user_id),
-                event: Some(event.id),
-            };
-            deliver(tx, &new)?;
-        }
-    }
-    Ok(())
+    // Last: what people write stays as they wrote it.
+    message.replace("{title}", text("title"))
 }
 
 #[cfg(test)]
@@ -266,6 +355,18 @@ mod tests {
         assert_eq!(told("dispute_message", Some(ADMIN)), [BUYER, FREELANCER]);
         assert_eq!(told("settlement_offered", Some(BUYER)), [FREELANCER]);
         assert_eq!(told("dispute_reminder", None), [BUYER, FREELANCER]);
+    }
+
+    #[test]
+    fn everybody_reads_one_row_about_an_event() {
+        let body = json!({
+            "buyer_id": BUYER, "freelancer_id": FREELANCER, "requested_by": BUYER, "admin_ids": [ADMIN, FREELANCER],
+        });
+        assert_eq!(recipients("refund_failed", &body, None), [Id::from_wire(BUYER)]);
+        let told: Vec<&str> =
+            readers("chargeback_opened", &body, None).into_iter().map(|(_, notice)| notice.2).collect();
+        assert_eq!(told.len(), 2);
+        assert!(told[0].starts_with("The buyer's bank") && told[1].starts_with("A buyer's bank"), "{told:?}");
     }
 
     #[test]

@@ -133,6 +133,11 @@ pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
     )
 }
 
+/// Who ordered a refund; nobody where a deadline did.
+pub fn requester(tx: &Tx, id: RefundId) -> Result<Option<UserId>> {
+    tx.one("select requested_by from refunds where id = $1", params![id], |row| row.next())
+}
+
 /// The payment that the provider knows by this id.
 pub fn charged(tx: &Tx, charge: &str) -> Result<Option<Payment>> {
     tx.first(&format!("select {COLUMNS} from payments where transaction_id = $1"), params![charge], payment)

@@ -229,6 +229,53 @@ async fn a_refused_refund_before_the_release_still_goes_back_to_escrow() {
     app.verify().await;
 }
 
+#[tokio::test]
+async fn whoever_ordered_a_refund_that_failed_is_told() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let (_, payment) = app.paid(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.refund(&seller, &payment, Some("9.90")).await.expect(201);
+    app.settle().await;
+    let told = app.inbox(&seller).await.remove(0);
+    assert_eq!(
+        told["message"],
+        "The refund of 9.90 USD that you ordered failed, the buyer has not got it: A logo that fits on a coin"
+    );
+    assert_eq!(told["data"].get("message"), None, "why is the provider's word on the buyer's card");
+    let read = app.inbox(&buyer).await.remove(0)["message"].as_str().unwrap().to_owned();
+    assert!(read.starts_with("A refund of 9.90 USD to you failed.") && !read.contains("looked into"), "{read}");
+    assert!(app.inbox(&admin).await.is_empty(), "he has not ordered it");
+    let (_, payment) = app.completed(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.refund_after_release(&admin, &payment, "10.00").await.expect(201);
+    app.settle().await;
+    assert_eq!(app.told(&admin).await, ["refund_failed"]);
+    let returned = app.inbox(&seller).await.remove(0);
+    assert_eq!(returned["type"], "clawback_returned");
+    assert!(returned["message"].as_str().unwrap().contains("the 9.00 USD that it took"), "{returned}");
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn a_case_that_opens_calls_the_administrators() {
+    let troubles = Troubles::default();
+    let app = troubles.app().await;
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
+    let (order, _) = app.paid(&buyer, &seller).await;
+    troubles.add(Trouble::Refused);
+    app.move_order(&seller, &order, "cancelled").await.expect(200);
+    app.settle().await;
+    let told = app.inbox(&admin).await.remove(0);
+    assert_eq!((&told["type"], &told["message"]), (&json!("case_opened"), &json!("A case waits for a decision: refund refused")));
+    let case = app.open_cases(&admin).await.remove(0);
+    assert_eq!((&told["data"]["case_id"], &told["data"]["order_id"]), (&case["id"], &order["id"]));
+    app.advance(A_WHILE).await;
+    app.audit().await;
+    app.verify().await;
+}
+
 fn decimal(minor: i64, digits: u32) -> String {
     let unit = 10_i64.pow(digits);
     match digits {

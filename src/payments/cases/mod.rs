@@ -6,11 +6,12 @@ pub(super) mod routes;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::actor::UserId;
+use crate::actor::{Actor, UserId};
 use crate::db::{Json, Row, Sql, Tx};
 use crate::error::{self, Result};
+use crate::events;
 use crate::form;
 use crate::form::Reason;
 use crate::id::Id;
@@ -18,6 +19,7 @@ use crate::orders::OrderId;
 use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::time::Time;
+use crate::users;
 use crate::words;
 
 words! {
@@ -81,8 +83,7 @@ pub fn open<S>(tx: &Tx, kind: Kind, subject: Id<S>, order: Option<OrderId>, deta
         params![kind, subject, Json(detail), tx.now(), Resolution::Accept],
     )?;
     if reopened == 1 {
-        say(kind, subject, detail);
-        return Ok(());
+        return say(tx, kind, subject, order, detail);
     }
     tx.execute(
         "update cases set detail = $3 where kind = $1 and subject_id = $2 and resolved_at is null",
@@ -105,14 +106,22 @@ pub fn open_once<S>(
         params![tx.new_id::<Kind>(), kind, subject, order, Json(detail), tx.now()],
     )?;
     if opened == 1 {
-        say(kind, subject, detail);
+        say(tx, kind, subject, order, detail)?;
     }
     Ok(opened == 1)
 }
 
-fn say<S>(kind: Kind, subject: Id<S>, detail: &Value) {
+/// Calls the administrators.
+fn say<S>(tx: &Tx, kind: Kind, subject: Id<S>, order: Option<OrderId>, detail: &Value) -> Result<()> {
     tracing::error!(%kind, %subject, %detail, "a person has to look at this");
     metrics::counter!("cases_opened_total", "kind" => kind.as_str()).increment(1);
+    let same = "select id from cases where kind = $1 and subject_id = $2";
+    let id: Id<Kind> = tx.one(same, params![kind, subject], |row| row.next())?;
+    let body = json!({
+        "case_id": id, "case_kind": kind, "order_id": order, "admin_ids": users::administrators(tx)?,
+        "message": format!("GET /admin/cases/{id} says what is known and what can be done."),
+    });
+    events::append(tx, &Actor::System, "case_opened", id, body).map(drop)
 }
 
 /// Closes a case, if it is open: what it asked for is known by now.

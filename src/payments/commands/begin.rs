@@ -9,7 +9,7 @@ use crate::events;
 use crate::form::Unchecked;
 use crate::orders::{self, Order, OrderId};
 use crate::params;
-use crate::providers::Provider;
+use crate::providers::{Provider, stripe};
 
 use super::super::calls;
 use super::super::model::{MovementStatus, Pay, PaymentId, Status};

@@ -212,6 +212,12 @@ fn opened(tx: &Tx, payment: &Payment, chargeback: &Chargeback) -> Result<()> {
         None => (payment.left(), 0, 0),
     };
     let what = match &released {
+        Some(_) if frozen == 0 => format!(
+            "Nothing of what this order earned is left to freeze. If the buyer wins, {} {currency} is debited, of which \
+             {} {currency} is set off against your next releases.",
+            money(debit),
+            money(debt)
+        ),
         Some(_) => format!(
             "{} {currency} of what this order earned is frozen, nothing else. If the buyer wins, {} {currency} is debited, \
              of which {} {currency} is set off against your next releases.",
@@ -433,6 +439,7 @@ fn tell(
     let amount: Money = chargeback.amount;
     more.push(("chargeback_id", json!(chargeback.id)));
     more.push(("chargeback_amount", json!(amount)));
+    more.push(("admin_message", json!(message.replace("your next releases", "the freelancer's next releases"))));
     more.push(("admin_ids", json!(users::administrators(tx)?)));
     tell_more(tx, &Actor::System, kind, payment, Some(message), more)
 }

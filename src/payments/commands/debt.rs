@@ -8,6 +8,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ledger::{self, Account, Journal};
 use crate::money::{Currency, Money};
+use crate::orders;
 use crate::params;
 
 use super::super::model::{Debt, MovementKind, MovementStatus, Release};
@@ -100,10 +101,10 @@ fn pay(tx: &Tx, freelancer: UserId, debt: &Debt, release: &Release, amount: Mone
             transaction_id: None,
         },
     )?;
+    let owed_for = orders::find(tx, debt.order_id)?.map(|order| order.title).unwrap_or_default();
     let message = format!(
-        "{amount} {} of what this order earned pays what you owed since money of order {} went back to its buyer.",
-        amount.currency(),
-        debt.order_id
+        "{amount} {} of what this order earned pays what you owed since money of the order “{owed_for}” went back to its buyer.",
+        amount.currency()
     );
     let more = vec![("offset_amount", json!(amount)), ("debt_order_id", json!(debt.order_id))];
     tell_more(tx, &Actor::System, "debt_offset", &payment, Some(&message), more)

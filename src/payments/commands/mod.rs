@@ -155,6 +155,9 @@ fn tell(
         if refund.taken.were_released() {
             more.extend(shared(&refund.taken, refund.amount));
         }
+        if kind == "refund_failed" {
+            more.push(("requested_by", json!(queries::requester(tx, refund.id)?)));
+        }
     }
     tell_more(tx, actor, kind, payment, message, more)
 }

@@ -326,10 +326,11 @@ fn failed(tx: &Tx, payment: &Payment, refund: Refund, message: &str) -> Result<(
     list_refund(tx, payment, &refund, None)?;
     recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
     tell(tx, &Actor::System, "refund_failed", payment, Some(&refund), Some(message))?;
-    if !taken.were_released() {
+    if taken.freelancers() == 0 {
         return Ok(());
     }
-    let more = vec![("refund_id", json!(refund.id)), ("refund_amount", json!(refund.amount))];
+    let taken = json!(refund.amount.with_minor(taken.freelancers()));
+    let more = vec![("refund_id", json!(refund.id)), ("clawback_amount", taken)];
     tell_more(tx, &Actor::System, "clawback_returned", payment, None, more)?;
     debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
 }
