@@ -37,6 +37,14 @@ What happens without a request (each returns the object and tells it by webhook)
     enable(account), restrict(account)      a freelancer has said all, or Stripe wants more
     fail_payout(account, amount, currency)  a freelancer's bank takes no money
 
+Alone, the same over HTTP, without a key: GET / lists what there is with a form for each; POST to
+    /peer/payment_intents/ID/authenticate   [success=false]      /peer/payment_intents/ID/settle   [success=false]
+    /peer/payment_intents/ID/dispute        [warning=true]       /peer/disputes/ID/close           [status=lost]
+    /peer/payment_intents/ID/refund         amount=1000          /peer/refunds/ID/fail
+    /peer/accounts/ID/enable                                     /peer/accounts/ID/restrict
+    /peer/accounts/ID/fail_payout           amount=1000 [currency=usd]
+answers with the object. The `url` of an account link is a page that enables the account.
+
 Webhooks: sent in their order by a thread, each tried five times; `peer.hold = True` keeps them back in `peer.events` until
 `peer.deliver(event, times=1, at=None, secret=None)` sends one (`at` signs as of then, `secret` forges);
 `peer.deliveries` is [(event id, status or error)]. `peer.calls` is [(method, path, parameters, idempotency key)].
@@ -48,6 +56,7 @@ import contextlib
 import copy
 import hashlib
 import hmac
+import html
 import http.client
 import http.server
 import itertools
@@ -207,6 +216,63 @@ class Peer:
     def deliver(self, event, times=1, at=None, secret=None):
         """Sends one now and says what each answer was."""
         return [self.send(event, at, secret) for _ in range(times)]
+
+    # What people ask for, where it stands alone.
+
+    def act(self, path, given):
+        """Does what a test would have asked for; called with the lock."""
+        yes = lambda name, default: given.get(name, default) == "true"
+        match path.strip("/").split("/")[1:]:
+            case ["payment_intents", intent, "authenticate"]:
+                return self.authenticate(intent, yes("success", "true"))
+            case ["payment_intents", intent, "settle"]:
+                return self.settle(intent, yes("success", "true"))
+            case ["payment_intents", intent, "dispute"]:
+                return self.dispute(intent, yes("warning", "false"))
+            case ["payment_intents", intent, "refund"]:
+                return self.refund_outside(intent, int(given["amount"]))
+            case ["disputes", dispute, "close"]:
+                status = given.get("status", "lost")
+                assert status in ("won", "lost"), f"a dispute is won or lost, not {status}"
+                return self.close_dispute(dispute, status)
+            case ["refunds", refund, "fail"]:
+                return self.fail_refund(refund)
+            case ["accounts", account, "enable"]:
+                return self.enable(account)
+            case ["accounts", account, "restrict"]:
+                return self.restrict(account)
+            case ["accounts", account, "fail_payout"]:
+                return self.fail_payout(account, int(given["amount"]), given.get("currency", "usd"))
+        raise Refusal(404, None, f"Nothing happens at {path}: GET / lists what can.")
+
+    def page(self, path):
+        """What can happen now, as forms; called with the lock."""
+        match path.strip("/").split("/"):
+            case [""]:
+                return self.everything()
+            case ["onboarding", account, *_] if account in self.objects["account"]:
+                return f"<h1>{account}</h1><p>The bank details of a freelancer would be asked for here.</p>" + form(f"accounts/{account}/enable", "All is said")
+        raise Refusal(404, None, f"There is no page at {path}: GET / lists what there is.")
+
+    def everything(self):
+        lines = []
+        for intent in self.objects["payment_intent"].values():
+            said = f"{intent['id']} {intent['amount']} {intent['currency']} {intent['status']}"
+            at = f"payment_intents/{intent['id']}"
+            ends = {
+                "requires_action": form(f"{at}/authenticate", "Authenticate") + form(f"{at}/authenticate", "Fail to", success="false"),
+                "processing": form(f"{at}/settle", "Settle") + form(f"{at}/settle", "Decline", success="false"),
+                "succeeded": form(f"{at}/dispute", "Open a dispute"),
+            }
+            lines.append(said + ends.get(intent["status"], ""))
+        for dispute in self.objects["dispute"].values():
+            at = f"disputes/{dispute['id']}/close"
+            open_yet = dispute["status"].endswith("needs_response")
+            lines.append(f"{dispute['id']} {dispute['status']}" + (form(at, "Lose", status="lost") + form(at, "Win", status="won") if open_yet else ""))
+        for account in self.objects["account"].values():
+            stands = "enabled" if account["payouts_enabled"] else "not enabled"
+            lines.append(f"{account['id']} {html.escape(str(account['email']))} {stands}" + form(f"accounts/{account['id']}/enable", "Enable") + form(f"accounts/{account['id']}/restrict", "Restrict"))
+        return "<h1>The peer</h1>" + "".join(f"<div>{line}</div>" for line in lines)
 
     # The API.
 
@@ -496,6 +562,11 @@ def nested(pairs):
     return tree
 
 
+def form(path, word, **given):
+    fields = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in given.items())
+    return f' <form method="post" action="/peer/{path}" style="display:inline">{fields}<button>{word}</button></form>'
+
+
 def handler(peer):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -511,6 +582,8 @@ def handler(peer):
 
         def handle_request(self, body):
             path, _, query = self.path.partition("?")
+            if not path.startswith("/v1/"):
+                return self.for_people(path, body)
             key = self.headers.get("Idempotency-Key")
             trouble = None
             with peer.lock:
@@ -547,6 +620,17 @@ def handler(peer):
             if kind == "garbage":
                 return self.raw(200, b"<html>It works!</html>")
             self.reply(status, answer, replayed, cut=kind == "truncate")
+
+        def for_people(self, path, body):
+            try:
+                with peer.lock:
+                    if self.command == "POST":
+                        return self.reply(200, peer.act(path, dict(urllib.parse.parse_qsl(body))))
+                    return self.raw(200, peer.page(path).encode(), kind="text/html; charset=utf-8")
+            except Refusal as refused:
+                self.reply(refused.status, refused.body)
+            except (KeyError, AssertionError, ValueError) as wrong:
+                self.reply(400, Refusal(400, None, f"Not now, or no such thing: {wrong}").body)
 
         def once(self, key, request, work):
             """Stripe's idempotency: the first answer again, whatever it was, for the same request."""
@@ -589,9 +673,9 @@ def handler(peer):
         def reply(self, status, answer, replayed=False, cut=False):
             self.raw(status, json.dumps(answer, indent=2).encode(), replayed, cut)
 
-        def raw(self, status, content, replayed=False, cut=False):
+        def raw(self, status, content, replayed=False, cut=False, kind="application/json"):
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Request-Id", f"req_{next(peer.numbers):06}")
             if replayed:
