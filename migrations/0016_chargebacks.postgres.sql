@@ -49,6 +49,12 @@ alter table refunds add column owed_minor bigint not null default 0 check (owed_
 alter table refunds add column replaces uuid;
 create unique index refunds_replaces on refunds (replaces);
 update refunds set escrow_minor = amount_minor;
+
+-- What of an order's money went back to its buyer or is on its way there.
+alter table orders add column given_back_minor bigint not null default 0 check (given_back_minor >= 0);
+update orders set given_back_minor = (select p.refunded_minor from payments p where p.order_id = orders.id and p.status = 'success')
+where exists (select 1 from payments p where p.order_id = orders.id and p.status = 'success');
+
 create index refunds_order on refunds (order_id, id);
 
 comment on table chargebacks is 'What buyers'' banks took back, or inquired about';
@@ -78,6 +84,7 @@ comment on column offsets.freelancer_id is 'Whose debt and release they are';
 comment on column offsets.currency is 'ISO 4217 code';
 comment on column offsets.amount_minor is 'How much, in the smallest unit of the currency';
 comment on column offsets.created_at is 'When it was set off';
+comment on column orders.given_back_minor is 'What went back to the buyer, is on its way, or was taken back by the bank, in the smallest unit of the currency';
 comment on column payments.charged_back_minor is 'What the buyer''s bank took back for good, in the smallest unit of the currency';
 comment on column refunds.escrow_minor is 'What of it was taken from escrow';
 comment on column refunds.fees_minor is 'What of it was taken from the house''s fees';

@@ -49,4 +49,10 @@ alter table refunds add column owed_minor integer not null default 0 check (owed
 alter table refunds add column replaces blob;
 create unique index refunds_replaces on refunds (replaces);
 update refunds set escrow_minor = amount_minor;
+
+-- What of an order's money went back to its buyer or is on its way there.
+alter table orders add column given_back_minor integer not null default 0 check (given_back_minor >= 0);
+update orders set given_back_minor = (select p.refunded_minor from payments p where p.order_id = orders.id and p.status = 'success')
+where exists (select 1 from payments p where p.order_id = orders.id and p.status = 'success');
+
 create index refunds_order on refunds (order_id, id);

@@ -38,7 +38,7 @@ grant select (id, username, username_folded, email, email_folded, email_verified
 grant select on profiles, services, payments to guildhall_reader;
 grant select (id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, amount,
               fee_rate_bp, fee_minor, fee_fixed_minor, fee_rule_id, fee_basis, fee_category, service_fee_rate_bp,
-              service_fee_minor, delivery_days, status, pay_by, due_at, auto_complete_at, version,
+              service_fee_minor, given_back_minor, delivery_days, status, pay_by, due_at, auto_complete_at, version,
               created_at, updated_at)
     on orders to guildhall_reader;
 grant select (id, service_id, order_id, reviewer_id, freelancer_id, rating, comment, hidden_at, created_at)

@@ -66,7 +66,7 @@ tables! {
         currency Text, fee_rate_bp Integer, fee_minor Integer, fee_fixed_minor Integer, fee_rule_id Id, fee_basis Text,
         fee_category Text, service_fee_rate_bp Integer, service_fee_minor Integer, delivery_days Integer,
         requirements Text, status Text, pay_by Time, due_at Time, auto_complete_at Time, version Integer,
-        created_at Time, updated_at Time,
+        created_at Time, updated_at Time, given_back_minor Integer,
     }
     disputes by 1 {
         id Id, order_id Id, opened_by Id, reason Text, wanted_minor Integer, status Text, answered_at Time,

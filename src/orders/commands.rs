@@ -64,6 +64,7 @@ fn drawn_up(tx: &Tx, buyer_id: UserId, listing: Listing, requirements: Option<St
         fee: amount.with_minor(0),
         service_fee_rate: market.service_fee,
         service_fee: service_fee(market.service_fee, amount),
+        given_back: amount.with_minor(0),
         delivery_days: listing.delivery_days,
         requirements,
         status: Status::Pending,
@@ -311,14 +312,15 @@ pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
     }
 }
 
-/// Money of an order has gone back, or a refund has failed and returned it: the fee is its share of what is left of the
+/// Money of an order has gone back, or a refund has failed and returned it: it is noted how much, and the fee is its share of what is left of the
 /// order's money, held or kept, in minor units. A cancelled order has none.
 pub fn refunded(tx: &Tx, id: OrderId, left: i64) -> Result<()> {
     let order = find(tx, id)?.ok_or_else(|| Error::broken("a refund without its order"))?;
     tx.execute(
-        "update orders set fee_minor = $2, version = version + 1, updated_at = $3
-         where id = $1 and fee_minor <> $2 and status <> 'cancelled'",
-        params![id, order.shares_of(left).fee, tx.now()],
+        "update orders set fee_minor = case when status = 'cancelled' then fee_minor else $2 end, given_back_minor = $3,
+             version = version + 1, updated_at = $4
+         where id = $1 and (given_back_minor <> $3 or (fee_minor <> $2 and status <> 'cancelled'))",
+        params![id, order.shares_of(left).fee, (order.total().minor() - left).max(0), tx.now()],
     )?;
     Ok(())
 }

@@ -136,6 +136,8 @@ pub struct Order {
     pub service_fee_rate: Rate,
     /// What the buyer pays the house beside the amount, as it was placed.
     pub service_fee: Money,
+    /// What of the total went back to the buyer, is on its way, or was taken back by the bank.
+    pub given_back: Money,
     pub delivery_days: u32,
     pub requirements: Option<String>,
     pub status: Status,
@@ -212,6 +214,7 @@ impl Order {
             currency: self.amount.currency(),
             service_fee: self.service_fee,
             total: self.total(),
+            refunded_amount: self.given_back,
             fee: (side != Side::Buyer).then_some(self.fee),
             status: self.status,
             requirements: self.requirements.clone(),
@@ -262,6 +265,8 @@ pub struct SeenOrder {
     pub service_fee: Money,
     /// What the buyer pays: the amount and the service fee.
     pub total: Money,
+    /// What of the total went back to the buyer, by refunds or by the buyer's bank, or is on its way.
+    pub refunded_amount: Money,
     /// What the house keeps of the amount, less when some of it is refunded; shown to the freelancer and to administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fee: Option<Money>,
@@ -365,6 +370,7 @@ pub(super) fn example() -> Order {
         fee: amount.with_minor(499),
         service_fee_rate: Rate::NONE,
         service_fee: amount.with_minor(0),
+        given_back: amount.with_minor(0),
         delivery_days: 7,
         requirements: None,
         status: Status::Active,

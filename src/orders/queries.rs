@@ -18,7 +18,7 @@ use super::shares::Explanation;
 
 const COLUMNS: &str = "id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency, fee_rate_bp, \
      fee_minor, fee_fixed_minor, fee_rule_id, fee_basis, fee_category, service_fee_rate_bp, \
-     service_fee_minor, delivery_days, requirements, status, pay_by, due_at, auto_complete_at, version, created_at, \
+     service_fee_minor, given_back_minor, delivery_days, requirements, status, pay_by, due_at, auto_complete_at, version, created_at, \
      updated_at";
 
 fn order(row: &Row) -> Result<Order> {
@@ -42,6 +42,7 @@ fn order(row: &Row) -> Result<Order> {
         fee_reason: Reason { rule_id: row.next()?, basis: row.next()?, category: row.next()? },
         service_fee_rate: rate(row.next()?)?,
         service_fee: amount.with_minor(row.next()?),
+        given_back: amount.with_minor(row.next()?),
         delivery_days: row.next()?,
         requirements: row.next()?,
         status: row.next()?,

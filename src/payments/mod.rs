@@ -6,6 +6,7 @@ pub mod calls;
 pub mod cases;
 mod chargebacks;
 mod commands;
+mod debts;
 mod model;
 mod queries;
 mod reactions;

@@ -232,24 +232,39 @@ pub struct SeenRefund {
     pub currency: Currency,
     /// `pending` until the provider has given the money back.
     pub status: MovementStatus,
+    /// Why, as whoever ordered it wrote.
     pub reason: String,
-    /// After the release: the freelancer's part.
+    /// After the release, not for the buyer: the freelancer's part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clawback_amount: Option<Money>,
-    /// After the release: what of the freelancer's part was paid out, so that it is owed now and set off against the next
+    /// After the release, not for the buyer: what of the freelancer's part was paid out, so that it is owed now and set off against the next
     /// releases.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub debt_amount: Option<Money>,
-    /// After the release: the house's part, which gives its fees back pro rata.
+    /// After the release, not for the buyer: what the house gives of its fee, pro rata; `fee_return` among the transactions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fee_return_amount: Option<Money>,
+    /// After the release, not for the freelancer: what the house gives of the service fee, pro rata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_fee_return_amount: Option<Money>,
     pub created_at: Time,
 }
 
-impl From<&Refund> for SeenRefund {
-    fn from(refund: &Refund) -> Self {
+/// Who reads of a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    Buyer,
+    Freelancer,
+    Administrator,
+}
+
+impl SeenRefund {
+    /// As `reader` sees it; `fee`: the fee's part of what the house gives.
+    pub fn new(refund: &Refund, fee: i64, reader: Reader) -> Self {
         let taken = &refund.taken;
-        let part = |minor: i64| taken.were_released().then(|| refund.amount.with_minor(minor));
+        let part = |minor: i64, not_for: Reader| {
+            (taken.were_released() && reader != not_for).then(|| refund.amount.with_minor(minor))
+        };
         Self {
             id: refund.id,
             payment_id: refund.payment_id,
@@ -257,9 +272,10 @@ impl From<&Refund> for SeenRefund {
             currency: refund.amount.currency(),
             status: refund.status,
             reason: refund.reason.clone(),
-            clawback_amount: part(taken.freelancers()),
-            debt_amount: part(taken.owed),
-            fee_return_amount: part(taken.fees),
+            clawback_amount: part(taken.freelancers(), Reader::Buyer),
+            debt_amount: part(taken.owed, Reader::Buyer),
+            fee_return_amount: part(fee, Reader::Buyer),
+            service_fee_return_amount: part(taken.fees - fee, Reader::Freelancer),
             created_at: refund.created_at,
         }
     }
@@ -342,6 +358,12 @@ pub struct Transaction {
     pub payment_id: PaymentId,
     /// The provider's id of it, where it has one.
     pub transaction_id: Option<String>,
+    /// The refund that it belongs to: of a `refund`, and of a `clawback` or `fee_return` that a refund caused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<RefundId>,
+    /// Why that refund was ordered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     pub created_at: Time,
 }
 

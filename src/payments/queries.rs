@@ -12,8 +12,8 @@ use crate::params;
 use crate::users::Blocker;
 
 use super::model::{
-    Chargeback, Debt, Filter, MovementKind, Payment, PaymentId, Refund, RefundId, Release, Sources,
-    Transaction,
+    Chargeback, Debt, Filter, MovementKind, Payment, PaymentId, Reader, Refund, RefundId, Release, SeenRefund,
+    Sources, Transaction,
 };
 
 const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method, provider, \
@@ -105,32 +105,52 @@ pub fn given_back(tx: &Tx, order: &Order) -> Result<Option<i64>> {
 
 /// The refund, if there is one.
 pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
-    tx.first(
-        "select id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, transaction_id,
-             replaces, escrow_minor, fees_minor, payable_minor, owed_minor, created_at
-         from refunds where id = $1",
-        params![id],
-        |row| {
-            Ok(Refund {
-                id: row.next()?,
-                payment_id: row.next()?,
-                order_id: row.next()?,
-                amount: Money::new(row.next()?, row.next()?),
-                status: row.next()?,
-                reason: row.next()?,
-                provider_key: row.next()?,
-                transaction_id: row.next()?,
-                replaces: row.next()?,
-                taken: Sources {
-                    escrow: row.next()?,
-                    fees: row.next()?,
-                    payable: row.next()?,
-                    owed: row.next()?,
-                },
-                created_at: row.next()?,
-            })
-        },
-    )
+    tx.first(&format!("select {REFUND} from refunds where id = $1"), params![id], refund_row)
+}
+
+const REFUND: &str = "id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, transaction_id, replaces, \
+     escrow_minor, fees_minor, payable_minor, owed_minor, created_at";
+
+fn refund_row(row: &Row) -> Result<Refund> {
+    Ok(Refund {
+        id: row.next()?,
+        payment_id: row.next()?,
+        order_id: row.next()?,
+        amount: Money::new(row.next()?, row.next()?),
+        status: row.next()?,
+        reason: row.next()?,
+        provider_key: row.next()?,
+        transaction_id: row.next()?,
+        replaces: row.next()?,
+        taken: Sources { escrow: row.next()?, fees: row.next()?, payable: row.next()?, owed: row.next()? },
+        created_at: row.next()?,
+    })
+}
+
+/// The refunds of a payment that concerns `actor`, newest first; otherwise 404.
+pub fn refunds(tx: &Tx, actor: &Actor, payment: PaymentId, page: &PageRequest) -> Result<Page<SeenRefund>> {
+    let payment = seen(tx, actor, payment)?;
+    let mut sql = Sql::new("select ");
+    sql.push(REFUND).push(" from refunds where payment_id = ").bind(payment.id);
+    if let Some(last) = page.after::<RefundId>("refunds")? {
+        sql.push(" and id < ").bind(last);
+    }
+    sql.push(" order by id desc limit ").bind(page.rows());
+    let refunds = page.page("refunds", sql.all(tx, refund_row)?, |refund| refund.id)?;
+    refunds.try_map(|refund| seen_refund(tx, actor, &payment, &refund))
+}
+
+/// The refund as `actor` sees it. What the house gives of its fee is what is listed of it.
+pub fn seen_refund(tx: &Tx, actor: &Actor, payment: &Payment, refund: &Refund) -> Result<SeenRefund> {
+    let fee = "select cast(coalesce(sum(amount_minor), 0) as bigint) from transactions
+         where cause_id = $1 and type = 'fee_return'";
+    let fee = tx.one(fee, params![refund.id], |row| row.next())?;
+    let reader = match actor {
+        _ if actor.is(payment.buyer_id) => Reader::Buyer,
+        _ if actor.is(payment.freelancer_id) => Reader::Freelancer,
+        _ => Reader::Administrator,
+    };
+    Ok(SeenRefund::new(refund, fee, reader))
 }
 
 /// Who ordered a refund; nobody where a deadline did.
@@ -269,31 +289,32 @@ pub fn transactions(
 ) -> Result<Page<Transaction>> {
     let caller = actor.require_user()?;
     let mut sql = Sql::new(
-        "select id, type, status, amount_minor, currency, order_id, payment_id, transaction_id, created_at
-         from transactions where 1 = 1",
+        "select t.id, t.type, t.status, t.amount_minor, t.currency, t.order_id, t.payment_id, t.transaction_id, r.id, r.reason,
+             t.created_at
+         from transactions t left join refunds r on r.id = t.cause_id where 1 = 1",
     );
     if !actor.is_admin() {
-        sql.push(" and user_id = ").bind(caller);
+        sql.push(" and t.user_id = ").bind(caller);
     }
     if let Some(kind) = filter.kind {
-        sql.push(" and type = ").bind(kind);
+        sql.push(" and t.type = ").bind(kind);
     }
     if let Some(status) = filter.status {
-        sql.push(" and status = ").bind(status);
+        sql.push(" and t.status = ").bind(status);
     }
     if let Some(order) = filter.order_id {
-        sql.push(" and order_id = ").bind(order);
+        sql.push(" and t.order_id = ").bind(order);
     }
     if let Some(from) = filter.from {
-        sql.push(" and created_at >= ").bind(from);
+        sql.push(" and t.created_at >= ").bind(from);
     }
     if let Some(to) = filter.to {
-        sql.push(" and created_at < ").bind(to);
+        sql.push(" and t.created_at < ").bind(to);
     }
     if let Some(last) = page.after::<Id<Transaction>>("transactions")? {
-        sql.push(" and id < ").bind(last);
+        sql.push(" and t.id < ").bind(last);
     }
-    sql.push(" order by id desc limit ").bind(page.rows());
+    sql.push(" order by t.id desc limit ").bind(page.rows());
     page.page("transactions", sql.all(tx, transaction)?, |transaction| transaction.id)
 }
 
@@ -309,6 +330,8 @@ fn transaction(row: &Row) -> Result<Transaction> {
         order_id: row.next()?,
         payment_id: row.next()?,
         transaction_id: row.next()?,
+        refund_id: row.next()?,
+        reason: row.next()?,
         created_at: row.next()?,
     })
 }

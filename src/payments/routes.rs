@@ -20,7 +20,7 @@ use super::model::{
 use super::{
     ALREADY_PAID, ALREADY_RELEASED, AMOUNT_MISMATCH, Attempt, NOT_CONFIRMABLE, ORDER_DISPUTED,
     ORDER_NOT_PAYABLE, PAID_OUT_ALREADY, PAYMENT_DECLINED, PAYMENT_IN_PROGRESS, PAYMENT_NOT_REFUNDABLE,
-    REFUND_EXCEEDS_CAPTURED, REFUND_IN_PROGRESS, cases, chargebacks, commands, queries, rehearsal,
+    REFUND_EXCEEDS_CAPTURED, REFUND_IN_PROGRESS, cases, chargebacks, commands, debts, queries, rehearsal,
 };
 use crate::failpoint;
 use crate::providers::patiently;
@@ -59,6 +59,12 @@ pub fn operations() -> Vec<Operation> {
             .answers::<SeenPayment>(200, "The payment succeeded.")
             .answers::<AcceptedPayment>(202, "The provider has not decided yet, or requires another action.")
             .problems(&[&PAYMENT_DECLINED, &NOT_CONFIRMABLE, &ORDER_NOT_PAYABLE]),
+        get("/payments/{id}/refunds", list_refunds)
+            .named("listRefunds", "List the refunds of a payment")
+            .about("Newest first: how each stands, and why it was ordered.")
+            .access(Access::Signed, "the order's buyer and freelancer, administrators")
+            .paged()
+            .answers::<Page<SeenRefund>>(200, "A page of refunds."),
         post("/payments/{id}/refunds", refund)
             .named("refundPayment", "Give money back")
             .about("A full refund of an active or delivered order cancels it. Of a completed one with `after_release`: the freelancer's part comes out of what the order earned and is not paid out yet, and the house gives its fees back pro rata. What was paid out only an administrator gives back: it becomes a debt that is set off against the next releases. One such refund of an order is under way at a time.")
@@ -68,11 +74,12 @@ pub fn operations() -> Vec<Operation> {
             .answers::<SeenRefund>(201, "The refund; the money is reserved and on its way.")
             .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &PAID_OUT_ALREADY, &REFUND_IN_PROGRESS, &ORDER_DISPUTED, &orders::CHARGEBACK_OPEN, &PAYMENT_NOT_REFUNDABLE]),
     ];
-    let operations = operations
+@@@    let operations = operations
         .into_iter()
         .chain(cases::routes::operations())
         .chain(chargebacks::operations())
         .chain(rehearsal::operations());
+|||    let operations = operations.into_iter().chain(cases::routes::operations()).chain(debts::operations()).chain(rehearsal::operations());
     operations.map(|operation| operation.tagged("Payments")).collect()
 }
 
@@ -119,7 +126,16 @@ async fn confirm(call: Call) -> Result<Answer> {
 async fn refund(call: Call<RequestRefund>) -> Result<Answer> {
     call.write(|tx, call| {
         let refund = commands::request_refund(tx, &call.actor, call.id("id"), &call.body)?;
-        Answer::created(&SeenRefund::from(&refund))
+        let payment = queries::payment_of(tx, refund.payment_id)?;
+        Answer::created(&queries::seen_refund(tx, &call.actor, &payment, &refund)?)
+    })
+    .await
+}
+
+async fn list_refunds(call: Call) -> Result<Answer> {
+    call.read(|tx, call| {
+        let page = queries::refunds(tx, &call.actor, call.id("id"), &call.page()?)?;
+        call.list(&page, page.next_cursor.as_deref())
     })
     .await
 }

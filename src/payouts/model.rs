@@ -296,6 +296,8 @@ pub struct Balance {
     pub owed: Money,
     /// In payouts that are not decided yet.
     pub on_its_way: Money,
+    /// What waits for the end of a dispute, or for a bank that takes a payment back; whose it is depends on that.
+    pub frozen: Money,
     /// When what is pending can be paid out, day by day.
     pub next: Vec<Clearing>,
 }

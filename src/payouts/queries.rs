@@ -2,13 +2,14 @@
 
 use crate::actor::{Actor, UserId};
 use crate::db::{Json, Row, Sql, Tx};
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, FORBIDDEN, Result};
 use crate::ledger::{self, Account};
 use crate::money::{Currency, Money, Threshold};
+use crate::orders::{self, OrderId};
 use crate::page::{Page, PageRequest};
 use crate::params;
 use crate::payments::{self, releases};
-use crate::providers::TransferRequest;
+use crate::providers::{TransferRequest, summed};
 use crate::users::Blocker;
 
 use super::Terms;
@@ -222,17 +223,24 @@ pub fn request_of(tx: &Tx, item: &Item) -> Result<TransferRequest> {
     })
 }
 
-/// What the caller has with the house, per currency.
-pub fn balances(tx: &Tx, actor: &Actor) -> Result<Balances> {
-    let freelancer = actor.require_seller()?;
+/// What the caller has with the house, per currency; for an administrator what `of` has.
+pub fn balances(tx: &Tx, actor: &Actor, of: Option<UserId>) -> Result<Balances> {
+    let freelancer = match of {
+        Some(freelancer) if actor.is_admin() => freelancer,
+        Some(freelancer) if !actor.is(freelancer) => {
+            return Err(FORBIDDEN.error("a balance is its freelancer's own: leave out `user_id`"));
+        }
+        _ => actor.require_seller()?,
+    };
     let through = tx.wired::<Terms>().paid_through;
     let available = releases::cleared_in_all(tx, freelancer, through)?;
     let uncleared = releases::uncleared(tx, freelancer, through)?;
     let on_its_way = ledger::balances(tx, &Account::Payouts(freelancer.cast()))?;
     let owed = ledger::balances(tx, &Account::Owed(freelancer.cast()))?;
+    let frozen = frozen(tx, freelancer)?;
     let mut currencies: Vec<Currency> = available.iter().map(|money| money.currency()).collect();
     currencies.extend(uncleared.iter().map(|(_, money)| money.currency()));
-    currencies.extend(on_its_way.iter().chain(&owed).map(|(currency, _)| *currency));
+    currencies.extend(on_its_way.iter().chain(&owed).chain(&frozen).map(|(currency, _)| *currency));
     currencies.sort_by_key(|currency| currency.code());
     currencies.dedup();
     let of = |held: &[(Currency, i64)], currency| {
@@ -248,10 +256,33 @@ pub fn balances(tx: &Tx, actor: &Actor) -> Result<Balances> {
             available: available.iter().copied().find(here).unwrap_or(Money::new(0, currency)),
             owed: Money::new(-of(&owed, currency), currency),
             on_its_way: Money::new(of(&on_its_way, currency), currency),
+            frozen: Money::new(of(&frozen, currency), currency),
             next,
         }
     };
     Ok(Balances { data: currencies.into_iter().map(balance).collect() })
+}
+
+/// What waits for a bank or the end of a dispute: the freelancer's share of what is held of disputed orders, and what of
+/// released ones a chargeback keeps.
+fn frozen(tx: &Tx, freelancer: UserId) -> Result<Vec<(Currency, i64)>> {
+    let mut sums: Vec<Money> = tx.all(
+        "select c.frozen_minor, c.currency from chargebacks c join orders o on o.id = c.order_id
+         where o.freelancer_id = $1 and c.status = 'open' order by c.id",
+        params![freelancer],
+        |row| Ok(Money::new(row.next()?, row.next()?)),
+    )?;
+    let disputed: Vec<OrderId> = tx.all(
+        "select id from orders where freelancer_id = $1 and status = 'disputed' order by id",
+        params![freelancer],
+        |row| row.next(),
+    )?;
+    for id in disputed {
+        let order = orders::find(tx, id)?.ok_or_else(|| Error::broken(format!("order {id} is gone")))?;
+        let held = payments::held(tx, &order)?;
+        sums.push(order.amount.with_minor(order.shares_of(held).net));
+    }
+    Ok(summed(sums).into_iter().map(|sum| (sum.currency(), sum.minor())).collect())
 }
 
 /// Payouts under way and debts of an account that wants to be deleted.

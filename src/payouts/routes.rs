@@ -54,8 +54,9 @@ pub fn operations() -> Vec<Operation> {
             .problems(&[&PAYOUTS_BY_PROVIDER, &users::WRONG_PASSWORD]),
         get("/payouts/balance", show_balance)
             .named("getBalance", "Read what you have with the house")
-            .about("`pending` and `available` are yours and sum to what the ledger owes you; what an order earned can be paid out some days after its completion.")
-            .access(Access::Signed, sellers)
+            .about("`pending` and `available` are yours and sum to what the ledger owes you; what an order earned can be paid out some days after its completion. `frozen` stands beside that.")
+            .access(Access::Signed, "freelancers, their own; an administrator with user_id")
+            .query(vec![Param::new("user_id", "Whose; only for administrators.", json!({ "type": "string" }))])
             .answers::<Balances>(200, "What there is, per currency."),
         get("/payouts/settings", show_settings)
             .named("getPayoutSettings", "Read when you are paid")
@@ -220,7 +221,11 @@ async fn change_account(call: Call<ChangePayoutAccount>) -> Result<Answer> {
 }
 
 async fn show_balance(call: Call) -> Result<Answer> {
-    call.read(|tx, call| Answer::ok(&queries::balances(tx, &call.actor)?)).await
+    call.read(|tx, call| {
+        let of = call.query.text("user_id").map(|text| call.resolve_user(text)).transpose()?;
+        Answer::ok(&queries::balances(tx, &call.actor, of)?)
+    })
+    .await
 }
 
 async fn show_settings(call: Call) -> Result<Answer> {

@@ -29,7 +29,8 @@ async fn a_refund_after_the_release_is_asked_for_in_so_many_words() {
     let (order, payment) = app.completed(&buyer, &seller).await;
     let refused = app.refund(&seller, &payment, Some("10.00")).await.problem(409, "already_released");
     assert!(refused.json()["detail"].as_str().unwrap().contains("`after_release: true`"));
-    app.refund_after_release(&buyer, &payment, "10.00").await.problem(403, "forbidden");
+    let refused = app.refund_after_release(&buyer, &payment, "10.00").await.problem(403, "forbidden");
+    assert!(!refused.json()["detail"].as_str().unwrap().contains("dispute"), "a completed order has none");
     let refund = app.refund_after_release(&seller, &payment, "10.00").await.expect(201).json();
     assert_eq!((&refund["clawback_amount"], &refund["debt_amount"]), (&json!("9.00"), &json!("0.00")));
     assert_eq!(refund["fee_return_amount"], "1.00");
@@ -50,6 +51,25 @@ async fn a_refund_after_the_release_is_asked_for_in_so_many_words() {
     );
     let over = app.refund_after_release(&seller, &payment, "39.91").await;
     assert_eq!(over.problem(409, "refund_exceeds_captured").json()["refundable_amount"], "39.90");
+    let path = format!("/payments/{}/refunds", payment["id"].as_str().unwrap());
+    let listed = app.get(&path, &seller).await.expect(200).json();
+    assert_eq!((&listed["data"][0]["id"], &listed["data"][0]["status"]), (&refund["id"], &json!("success")));
+    assert_eq!(listed["data"][0]["clawback_amount"], "9.00");
+    let listed = app.get(&path, &buyer).await.expect(200).json();
+    assert_eq!(listed["data"][0]["reason"], "agreed upon");
+    assert_eq!(listed["data"][0].get("clawback_amount"), None, "that is not the buyer's concern");
+    for person in [&buyer, &seller] {
+        assert_eq!(app.order(person, &order).await["refunded_amount"], "10.00");
+        let moved = app.get("/payments/transactions?limit=1", person).await.expect(200).json();
+        assert_eq!(
+            (&moved["data"][0]["refund_id"], &moved["data"][0]["reason"]),
+            (&refund["id"], &json!("agreed upon"))
+        );
+    }
+    app.refund_after_release(&seller, &payment, "39.90").await.expect(201);
+    app.settle().await;
+    let nothing = app.refund_after_release(&seller, &payment, "1.00").await.problem(409, "refund_exceeds_captured");
+    assert_eq!(nothing.json()["detail"], "nothing is left to give back");
     app.audit().await;
     app.verify().await;
 }
@@ -63,7 +83,9 @@ async fn the_service_fee_goes_back_pro_rata_too() {
     app.move_order(&buyer, &order, "completed").await.expect(200);
     assert_eq!((app.balance("fees").await, app.balance(&account("payable", &seller)).await), (1500, 9000));
     let refund = app.refund_after_release(&seller, &payment, "10.50").await.expect(201).json();
-    assert_eq!((&refund["clawback_amount"], &refund["fee_return_amount"]), (&json!("9.00"), &json!("1.50")));
+    assert_eq!((&refund["clawback_amount"], &refund["fee_return_amount"]), (&json!("9.00"), &json!("1.00")));
+    let listed = app.get(&format!("/payments/{}/refunds", payment["id"].as_str().unwrap()), &buyer).await.expect(200);
+    assert_eq!(listed.json()["data"][0]["service_fee_return_amount"], "0.50");
     app.settle().await;
     assert_eq!(app.movements(&seller, &order).await[3], row("fee_return", "success", "1.00"));
     app.charge_back(&payment, 9450, guildhall::providers::ChargebackStatus::Lost).await;
@@ -82,6 +104,13 @@ async fn what_was_paid_out_becomes_a_debt_that_the_next_releases_pay() {
     assert_eq!((&refund["clawback_amount"], &refund["debt_amount"]), (&json!("44.91"), &json!("44.91")));
     app.settle().await;
     assert_eq!(app.balance(&account("owed", &seller)).await, -4491);
+    let admin = app.admin().await;
+    let debts = app.get("/admin/debts?open=true", &admin).await.expect(200).json();
+    assert_eq!(debts["data"].as_array().unwrap().len(), 1);
+    assert_eq!((&debts["data"][0]["owed"], &debts["data"][0]["order_id"]), (&json!("44.91"), &order["id"]));
+    assert_eq!(debts["data"][0]["freelancer_id"], seller.id);
+    let theirs = app.get(&format!("/payouts/balance?user_id={}", seller.id), &admin).await.expect(200).json();
+    assert_eq!(theirs["data"][0]["owed"], "44.91");
     assert_eq!(
         (app.balance("fees").await, app.order(&seller, &order).await["fee"].clone()),
         (0, json!("0.00"))
@@ -101,6 +130,12 @@ async fn what_was_paid_out_becomes_a_debt_that_the_next_releases_pay() {
     assert!(app.pays_out(&seller, "USD").await);
     let told = app.told(&seller).await;
     assert_eq!(told.iter().filter(|kind| *kind == "debt_offset").count(), 2);
+    let inbox = app.inbox(&seller).await;
+    let offset = inbox.iter().find(|row| row["type"] == "debt_offset").unwrap();
+    assert!(offset["message"].as_str().unwrap().starts_with("17.91 USD of your earnings"), "{offset}");
+    assert!(!offset["data"]["message"].as_str().unwrap().contains(order["id"].as_str().unwrap()), "{offset}");
+    let paid = app.get("/admin/debts?open=true", &admin).await.expect(200).json();
+    assert_eq!(paid["data"], json!([]));
     app.audit().await;
     app.verify().await;
 }
