@@ -72,7 +72,7 @@ pub struct Line {
     pub at: Time,
     pub order_id: OrderId,
     pub title: String,
-    /// `release`, `fee`, `clawback`, `fee_return`, `offset`, `payout`, `payout_sent`, `payout_returned`,
+    /// `sale`, `fee`, `sale_returned`, `fee_return`, `offset`, `payout`, `payout_sent`, `payout_returned`,
     /// `chargeback_frozen`, `chargeback_thawed`, `adjustment` …
     pub what: String,
     /// What moved: `balance` is what can be paid out, `on_the_way` what is being paid, `debt` what is owed back.
@@ -164,7 +164,9 @@ fn booked(tx: &Tx, freelancer: UserId, month: &Month) -> Result<Vec<Booked>> {
              case j.kind
                  when 'release' then (select r.fee_minor from releases r where r.order_id = j.order_id)
                  when 'refund_reserved' then (select t.amount_minor from transactions t
-                     where t.cause_id = j.cause_id and t.type = 'fee_return')
+                     where t.cause_id = j.cause_id and t.type = 'fee_return'
+                         and l.line = (select min(f.line) from ledger_lines f
+                             where f.journal_id = j.id and f.account in ($1, $2, $3)))
              end
          from ledger_lines l join ledger_journals j on j.id = l.journal_id join orders o on o.id = j.order_id
          where l.account in ($1, $2, $3) and j.at >= $4 and j.at < $5
@@ -182,15 +184,15 @@ fn booked(tx: &Tx, freelancer: UserId, month: &Month) -> Result<Vec<Booked>> {
 }
 
 impl Booked {
-    /// A release is shown before its fee, and a clawback before what of the fee came back; the rest as it was booked.
+    /// A release is shown as the sale and its fee, what is taken back as the sale's part and what of the fee came back; the
+    /// rest as it was booked. The words of transactions mean the same amounts here.
     fn lines(self) -> Vec<Line> {
         let whole = self.amount.minor();
         let parts: Vec<(&str, i64)> = match self.kind.as_str() {
-            "release" => vec![("release", whole + self.fee_minor), ("fee", -self.fee_minor)],
-            "refund_reserved" if self.account == "balance" => {
-                vec![("clawback", whole - self.fee_minor), ("fee_return", self.fee_minor)]
+            "release" => vec![("sale", whole + self.fee_minor), ("fee", -self.fee_minor)],
+            "refund_reserved" => {
+                vec![("sale_returned", whole - self.fee_minor), ("fee_return", self.fee_minor)]
             }
-            "refund_reserved" => vec![("clawback", whole)],
             "refund_returned" => vec![("clawback_returned", whole)],
             other => vec![(other, whole)],
         };

@@ -461,7 +461,7 @@ async fn a_statement_has_every_line_and_ends_where_the_ledger_does() {
         .map(|line| (line["what"].as_str().unwrap().to_owned(), minor(&line["amount"])))
         .collect();
     let expected =
-        [("release", 8_000), ("fee", -800), ("payout", -7_200), ("payout", 7_200), ("payout_sent", -7_200)];
+        [("sale", 8_000), ("fee", -800), ("payout", -7_200), ("payout", 7_200), ("payout_sent", -7_200)];
     assert_eq!(lines, expected.map(|(what, minor)| (what.to_owned(), minor)));
     let sum: i64 = lines.iter().map(|(_, minor)| minor).sum();
     assert_eq!(minor(&usd["opening"]) + sum, minor(&usd["closing"]));
@@ -470,6 +470,32 @@ async fn a_statement_has_every_line_and_ends_where_the_ledger_does() {
         ledger += day.app.balance(&format!("{account}:{}", day.seller.id)).await;
     }
     assert_eq!(minor(&usd["closing"]), ledger);
+}
+
+#[tokio::test]
+async fn a_word_means_the_same_amount_in_a_statement_and_among_transactions() {
+    let day = Day::new().await;
+    for paid_out in [false, true] {
+        let (order, payment) = day.app.completed(&day.buyer, &day.seller).await;
+        if paid_out {
+            assert!(day.app.pays_out(&day.seller, "USD").await);
+            day.app.settle().await;
+        }
+        day.app.refund_after_release(&day.seller, &payment, "10.00").await.expect(201);
+        let now = day.app.app.db().clock().now();
+        let seen = statement(&day, &month_of(now)).await;
+        let of = |what: &str| -> i64 {
+            let lines = seen["statements"][0]["lines"].as_array().unwrap();
+            let ours = lines.iter().filter(|line| line["order_id"] == order["id"] && line["what"] == what);
+            ours.map(|line| minor(&line["amount"])).sum()
+        };
+        let moved = day.app.movements(&day.seller, &order).await;
+        let listed = |kind: &str| minor(&json!(moved.iter().find(|row| row.0 == kind).unwrap().2));
+        assert_eq!((of("fee"), of("fee_return")), (-listed("fee"), listed("fee_return")));
+        assert_eq!(of("sale") + of("fee"), listed("release"));
+        assert_eq!(of("sale_returned") + of("fee_return"), -listed("clawback"));
+        day.app.settle().await;
+    }
 }
 
 #[tokio::test]
@@ -502,7 +528,7 @@ async fn a_statement_is_a_table_for_who_asks_and_its_titles_are_no_formulas() {
         text.starts_with("date,order_id,title,what,account,amount,currency\r\n,,,opening,,0.00,USD\r\n"),
         "{text}"
     );
-    assert!(text.contains(",\"'=HYPERLINK(\"\"http://evil\"\")\",release,balance,10.00,USD\r\n"), "{text}");
+    assert!(text.contains(",\"'=HYPERLINK(\"\"http://evil\"\")\",sale,balance,10.00,USD\r\n"), "{text}");
     assert!(text.contains(",fee,balance,-1.00,USD\r\n"), "{text}");
     assert!(text.ends_with(",,,closing,,9.00,USD\r\n"), "{text}");
     let asked = day.app.get(&format!("{path}&format=csv"), &day.seller).await.expect(200);
