@@ -300,8 +300,11 @@ fn filled_in(sentence: &str, event: &Event, part: Option<Party>) -> String {
         let amount = format!("{} {}", text(member), text("currency"));
         message = message.replace(&format!("{{{member}}}"), &amount);
     }
-    // Last: what people write stays as they wrote it.
-    message.replace("{title}", text("title"))
+    // Last: what people write stays as they wrote it. What concerns several orders has no title.
+    match text("title") {
+        "" => message.replace(": {title}", ""),
+        title => message.replace("{title}", title),
+    }
 }
 
 #[cfg(test)]

@@ -74,12 +74,12 @@ pub fn operations() -> Vec<Operation> {
             .answers::<SeenRefund>(201, "The refund; the money is reserved and on its way.")
             .problems(&[&REFUND_EXCEEDS_CAPTURED, &ALREADY_RELEASED, &PAID_OUT_ALREADY, &REFUND_IN_PROGRESS, &ORDER_DISPUTED, &orders::CHARGEBACK_OPEN, &PAYMENT_NOT_REFUNDABLE]),
     ];
-@@@    let operations = operations
+    let operations = operations
         .into_iter()
         .chain(cases::routes::operations())
         .chain(chargebacks::operations())
+        .chain(debts::operations())
         .chain(rehearsal::operations());
-|||    let operations = operations.into_iter().chain(cases::routes::operations()).chain(debts::operations()).chain(rehearsal::operations());
     operations.map(|operation| operation.tagged("Payments")).collect()
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::actor::Actor;
 use crate::db::{Json, Tx};
 use crate::error::{Error, Result, not_found};
+use crate::events;
 use crate::form::Unchecked;
 use crate::id::Id;
 use crate::ledger::{self, Account, Journal};
@@ -44,6 +45,7 @@ pub fn finish(
     }
     for difference in found.iter().filter(|difference| !difference.is_summary) {
         let order = difference.order_id.map(Id::cast);
+        tell_of_bank(tx, difference)?;
         cases::open_once(tx, difference.kind, difference.subject, order, &difference.detail())?;
         // What was gone is there again.
         tx.execute(
@@ -58,6 +60,24 @@ pub fn finish(
         params![id, tx.now(), count, Json(report)],
     )?;
     Ok(())
+}
+
+/// A freelancer whose bank did not take a payout can mend that himself: he is told with the case, once.
+fn tell_of_bank(tx: &Tx, difference: &Difference) -> Result<()> {
+    let known = "select 1 from cases where kind = $1 and subject_id = $2";
+    if difference.kind != cases::Kind::PayoutFailed
+        || tx.exists(known, params![difference.kind, difference.subject])?
+    {
+        return Ok(());
+    }
+    let order = difference.order_id.map(|order| orders::find(tx, order.cast())).transpose()?.flatten();
+    let (Some(order), Some(theirs)) = (order, &difference.theirs) else { return Ok(()) };
+    let body = json!({
+        "freelancer_id": order.freelancer_id, "order_id": order.id, "title": order.title, "amount": theirs["amount"],
+        "currency": theirs["currency"],
+        "message": "The money is in your account at the payment provider. Mend your bank details there.",
+    });
+    events::append(tx, &Actor::System, "payout_bank_refused", order.id, body).map(drop)
 }
 
 /// Decides a difference: what is proposed is booked; one for which nothing can be booked is accepted as it is.

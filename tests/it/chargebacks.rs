@@ -129,6 +129,7 @@ async fn what_was_earned_is_frozen_and_debited_only_when_it_is_lost() {
     app.charge_back(&payment, 4990, Open).await;
     assert_eq!(app.order(&seller, &order).await["status"], "completed");
     assert_eq!(books(&app, &seller, &order).await.all(), [-4990, 998, 0, 4491, 0, 4491]);
+    assert_eq!(app.balance_in(&seller, "USD").await["frozen"], "44.91");
     let told = app.inbox(&seller).await.remove(0);
     assert_eq!(told["type"], "chargeback_opened");
     let said = told["data"]["message"].as_str().unwrap();
@@ -167,12 +168,17 @@ async fn what_is_won_is_earned_again() {
 #[tokio::test]
 async fn what_was_paid_out_is_owed_when_it_is_lost() {
     let app = TestApp::new().await;
-    let (buyer, seller) = (app.buyer().await, app.seller().await);
+    let (buyer, seller, admin) = (app.buyer().await, app.seller().await, app.admin().await);
     let (order, payment) = app.completed(&buyer, &seller).await;
     assert!(app.pays_out(&seller, "USD").await);
     app.charge_back(&payment, 4990, Open).await;
     let said = app.inbox(&seller).await.remove(0)["data"]["message"].as_str().unwrap().to_owned();
-    assert!(said.contains("44.91 USD is debited, of which 44.91 USD is set off"), "{said}");
+    assert!(said.contains("44.91 USD is debited, of which 44.91 USD is set off against your next"), "{said}");
+    assert!(said.contains("Nothing of what this order earned is left to freeze"), "{said}");
+    let called = app.inbox(&admin).await.remove(0);
+    assert_eq!(called["message"], "A buyer's bank takes 49.90 USD of a payment back: A logo that fits on a coin");
+    let said = called["data"]["message"].as_str().unwrap();
+    assert!(said.contains("against the freelancer's next releases"), "{said}");
     app.charge_back(&payment, 4990, Lost).await;
     assert_eq!(books(&app, &seller, &order).await.all(), [0, 0, 0, 0, -4491, 0]);
     app.completed(&buyer, &seller).await;

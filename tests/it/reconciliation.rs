@@ -368,6 +368,19 @@ async fn what_is_left_unbooked_is_still_told() {
 }
 
 #[tokio::test]
+async fn a_freelancer_whose_bank_takes_no_money_is_told_once() {
+    let day = Day::new().await;
+    day.act(&all_twelve()[11].1).await;
+    assert_eq!(day.found().await, [Kind::PayoutFailed]);
+    day.found().await;
+    let told = day.app.inbox(&day.seller).await;
+    let refused: Vec<&Value> = told.iter().filter(|row| row["type"] == "payout_bank_refused").collect();
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0]["message"].as_str().unwrap().starts_with("Your bank did not take 72.00 USD"), "{refused:?}");
+    day.app.verify().await;
+}
+
+#[tokio::test]
 async fn what_no_longer_applies_is_not_booked() {
     let day = Day::new().await;
     day.act(&all_twelve()[5].1).await;

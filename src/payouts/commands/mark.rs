@@ -1,8 +1,11 @@
 //! Payouts by hand: whoever pays says how it went.
 
+use serde_json::json;
+
 use crate::actor::Actor;
 use crate::db::Tx;
 use crate::error::{self, Result};
+use crate::events;
 use crate::form::Unchecked;
 
 use super::super::model::{Item, ItemStatus, Mark, MarkPayout, Payout, PayoutId, Status};
@@ -30,7 +33,11 @@ pub fn mark(tx: &Tx, actor: &Actor, id: PayoutId, input: &Unchecked<MarkPayout>)
     }
     let reference = input.reference.as_ref().map(|reference| reference.as_str());
     let reason = input.reason.as_ref().map_or("The payout did not arrive.", |reason| reason.as_str());
+    let mut returned = 0_i64;
     for item in queries::items(tx, id)? {
+        if input.status == Mark::Returned && item.status != ItemStatus::Returned {
+            returned = returned.saturating_add(item.amount.minor());
+        }
         match (input.status, item.status) {
             (Mark::Paid, ItemStatus::Pending) => pay(tx, actor, &item, reference)?,
             (Mark::Returned, ItemStatus::Pending) => {
@@ -41,6 +48,13 @@ pub fn mark(tx: &Tx, actor: &Actor, id: PayoutId, input: &Unchecked<MarkPayout>)
             (Mark::Paid, ItemStatus::Paid | ItemStatus::Returned)
             | (Mark::Returned, ItemStatus::Returned) => {}
         }
+    }
+    if returned > 0 {
+        let body = json!({
+            "payout_id": id, "freelancer_id": payout.freelancer_id, "amount": payout.amount.with_minor(returned),
+            "currency": payout.amount.currency(), "message": reason,
+        });
+        events::append(tx, actor, "payout_returned", id, body)?;
     }
     queries::payout_of(tx, id)
 }

@@ -119,7 +119,9 @@ fn take_back(
         "payout_id": payout.id, "freelancer_id": payout.freelancer_id, "order_id": item.order_id, "title": item.title,
         "amount": item.amount, "currency": item.amount.currency(), "message": message,
     });
-    events::append(tx, actor, "payout_returned", payout.id, body)?;
+    // Who pays by hand says it of the whole, and that is told once.
+    let kind = if payout.is_by_hand() { "payout_item_returned" } else { "payout_returned" };
+    events::append(tx, actor, kind, payout.id, body)?;
     settle(tx, actor, payout.id)?;
     payments::came_back(tx, item.order_id)
 }

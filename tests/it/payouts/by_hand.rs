@@ -61,6 +61,10 @@ async fn what_did_not_arrive_is_paid_out_again_when_the_details_are_mended() {
         let marked = mark(&app, &admin, &payout, returned).await.expect(200).json();
         assert_eq!(marked["status"], "failed");
         assert_eq!(marked["items"][0]["failure"], "The account is closed.");
+        let told = app.inbox(&seller).await;
+        let returned: Vec<&Value> = told.iter().filter(|row| row["type"] == "payout_returned").collect();
+        assert_eq!(returned.len(), 1, "one for the whole");
+        assert_eq!(returned[0]["message"], "A payout of 27.00 USD came back and can be paid out again");
         let refused = mark(&app, &admin, &payout, json!({ "status": "paid" })).await;
         assert_eq!(refused.problem(409, "payout_decided").json()["current"], "failed");
         assert_eq!(app.balance_in(&seller, "USD").await["available"], "27.00");
