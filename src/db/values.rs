@@ -399,6 +399,9 @@ macro_rules! words {
             fn schema() -> serde_json::Value {
                 serde_json::json!({ "type": "string", "enum": Self::ALL })
             }
+            fn expected() -> String {
+                format!("one of {}", [$($word),*].join(", "))
+            }
         }
     };
 }

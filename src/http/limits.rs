@@ -99,7 +99,11 @@ impl RateLimits {
         }
         match self.classes.get(&class) {
             Some((allowed, per, limiter)) => {
-                take(limiter, &caller, &format!("{allowed} of these in {} minutes", per.as_secs() / 60))
+                let within = match per.as_secs() / 60 {
+                    1 => "a minute".to_owned(),
+                    minutes => format!("{minutes} minutes"),
+                };
+                take(limiter, &caller, &format!("{allowed} of these in {within}"))
             }
             None => Ok(()),
         }

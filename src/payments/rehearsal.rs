@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::db::Tx;
-use crate::error::{self, FORBIDDEN, NOT_FOUND, Result};
+use crate::error::{FORBIDDEN, NOT_FOUND, Result};
 use crate::form;
 use crate::form::{Field, Node, Read, integer};
 use crate::http::{Access, Answer, Call, Operation, get, patch, post, put};
@@ -173,7 +173,10 @@ pub fn operations() -> Vec<Operation> {
 /// An administrator, and the sandbox.
 fn require_sandbox<F>(call: &Call<F>) -> Result<()> {
     call.actor.require_admin()?;
-    if call.app.provider().name() == "sandbox" { Ok(()) } else { Err(error::not_found()) }
+    match call.app.provider().name() {
+        "sandbox" => Ok(()),
+        name => Err(NOT_FOUND.error(format!("there is no sandbox here: orders are paid through {name}"))),
+    }
 }
 
 async fn show(call: Call) -> Result<Answer> {

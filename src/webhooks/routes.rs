@@ -1,6 +1,6 @@
 //! The door for a provider's events.
 
-use crate::error::{self, Error, INVALID_REQUEST, Result, STORAGE_UNAVAILABLE};
+use crate::error::{Error, INVALID_REQUEST, NOT_FOUND, Result, STORAGE_UNAVAILABLE};
 use crate::http::{Access, Answer, Operation, RateClass, RawCall, post};
 use crate::providers::{Forged, Notice, Unanswered, patiently};
 
@@ -32,7 +32,9 @@ async fn receive(call: RawCall) -> Result<Answer> {
     let provider = call.app.provider();
     let (name, live) = (provider.name(), provider.is_live());
     if call.path("provider") != name {
-        return Err(error::not_found());
+        return Err(NOT_FOUND.error(format!(
+            "this deployment is paid through {name}: only /webhooks/{name} is there, for its events"
+        )));
     }
     let notice = read(&call).await?;
     call.app.db().write(move |tx| commands::receive(tx, name, live, &notice)).await?;

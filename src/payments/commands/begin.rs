@@ -213,11 +213,16 @@ pub fn begin_confirmation(
         params![id, tx.now()],
     )?;
     if taken == 0 {
+        let detail = match payment.failure.as_deref() {
+            Some("replaced") => {
+                "this payment was replaced by a later one of the same order: confirm that one".to_owned()
+            }
+            _ => {
+                format!("this payment is {}: only one that requires_action can be confirmed", payment.status)
+            }
+        };
         return Err(NOT_CONFIRMABLE
-            .error(format!(
-                "this payment is {}: only one that requires_action can be confirmed",
-                payment.status
-            ))
+            .error(detail)
             .with("current", payment.status));
     }
     calls::begin(tx, &Attempt::of(queries::payment_of(tx, id)?).asked())?;

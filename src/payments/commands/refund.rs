@@ -33,9 +33,12 @@ pub fn request_refund(
     let payment =
         queries::find(tx, id)?.filter(|payment| payment.is_seen_by(actor)).ok_or_else(error::not_found)?;
     if !actor.is(payment.freelancer_id) && !actor.is_admin() {
-        return Err(FORBIDDEN.error(
-            "the freelancer of the order or an administrator gives money back: ask the freelancer, or open a dispute with PUT /orders/{id}",
-        ));
+        return Err(FORBIDDEN.error(match order_of(tx, &payment)?.status {
+            orders::Status::Active | orders::Status::Delivered => {
+                "the freelancer of the order or an administrator gives money back: ask the freelancer, or open a dispute with POST /orders/{id}/dispute"
+            }
+            _ => "the freelancer of the order or an administrator gives money back: ask the freelancer",
+        }));
     }
     let input = input.check()?;
     let asked = input.amount.map(|amount| amount.of(payment.amount.currency(), "amount")).transpose();
@@ -135,8 +138,12 @@ pub(super) fn reserve(
     let left = payment.left();
     if amount.minor() < 1 || amount.minor() > left {
         let left = payment.amount.with_minor(left);
+        let detail = match left.minor() {
+            0 => "nothing is left to give back".to_owned(),
+            _ => format!("{left} {} can still be given back: ask for no more", left.currency()),
+        };
         return Err(REFUND_EXCEEDS_CAPTURED
-            .error(format!("{left} {} can still be given back: ask for no more", left.currency()))
+            .error(detail)
             .with("refundable_amount", left));
     }
     let taken = recovery::sources(tx, order, payment, amount.minor())?;

@@ -174,8 +174,13 @@ fn require_enough(tx: &Tx, freelancer: UserId, currency: Currency, earned: &[Ear
 fn nothing(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Error> {
     let uncleared = releases::uncleared(tx, freelancer, through(tx))?;
     let next = uncleared.into_iter().find(|(_, money)| money.currency() == currency).map(|(at, _)| at);
+    let on_its_way = ledger::balance(tx, &Account::Payouts(freelancer.cast()), currency)?;
     let detail = match next {
         Some(at) => format!("nothing is available in {currency} yet: ask again from {at} on"),
+        None if on_its_way > 0 => format!(
+            "{} {currency} is on its way already: GET /payouts?status=pending tells how it stands",
+            Money::new(on_its_way, currency)
+        ),
         None => format!("nothing is available in {currency}, and nothing is coming: complete orders first"),
     };
     Ok(NOTHING_TO_PAY_OUT.error(detail).with("available_at", next))

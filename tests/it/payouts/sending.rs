@@ -354,3 +354,16 @@ async fn what_a_bank_returns_while_another_takes_the_payment_back_is_frozen() {
     app.keeps_its_rules().await;
     app.verify().await;
 }
+
+#[tokio::test]
+async fn what_is_on_its_way_is_not_said_to_be_nothing() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = app.paid_people().await;
+    app.earned(&buyer, &seller, "10.00", "USD").await;
+    let seller = app.cleared().await;
+    app.pay_out(&seller).await.expect(201);
+    let refused = app.pay_out(&seller).await.problem(409, "nothing_to_pay_out");
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("9.00 USD is on its way already"), "{detail}");
+    app.settle().await;
+}
