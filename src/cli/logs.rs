@@ -37,7 +37,8 @@ pub fn tell(text: &str) {
 /// Starts logging. A second call in one process changes nothing.
 pub fn start(config: &Config) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lossy).log_internal_errors(false);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lossy).log_internal_errors(false);
     let _ = match is_human(config) {
         true => log.with_ansi(stderr().is_terminal()).with_target(false).try_init(),
         false => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),

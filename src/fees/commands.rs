@@ -80,7 +80,12 @@ pub fn delete(tx: &Tx, actor: &Actor, id: RuleId, expected: &Expected) -> Result
 fn require_freelancer(tx: &Tx, named: Option<UserId>) -> Result<()> {
     let Some(named) = named else { return Ok(()) };
     match users::card(tx, named)? {
-        Card::Live { .. } => Ok(()),
+        Card::Live { role, .. } if role.sells() => Ok(()),
+        Card::Live { .. } => {
+            let detail =
+                "this account sells nothing, so the rule would never cover an order: name a freelancer";
+            Err(Error::field("freelancer_id", "no_freelancer", detail))
+        }
         Card::Deleted { .. } => Err(error::not_found()),
     }
 }

@@ -80,7 +80,12 @@ const AFTER_DISPUTE: &str = "The dispute is over, the order is {status}: {title}
 static NOTICES: &[Notice] = &[
     Notice("order_placed", BOTH, "{who} placed an order: {title}", None),
     Notice("order_requirements_changed", BOTH, "{who} changed the requirements: {title}", None),
-    Notice("order_paid", Others(&[Freelancer]), "{amount} is paid for the order, work can begin: {title}", None),
+    Notice(
+        "order_paid",
+        Others(&[Freelancer]),
+        "{amount} is paid for the order, work can begin: {title}",
+        None,
+    ),
     Notice("order_delivered", BOTH, "{who} delivered the work: {title}", None),
     Notice("order_revision_requested", BOTH, "{who} asked for a revision: {title}", None),
     Notice(
@@ -177,14 +182,24 @@ static NOTICES: &[Notice] = &[
         "The buyer's bank takes {chargeback_amount} of the payment back: {title}",
         None,
     ),
-    Notice("chargeback_opened", Admins, "A buyer's bank takes {chargeback_amount} of a payment back: {title}", None),
+    Notice(
+        "chargeback_opened",
+        Admins,
+        "A buyer's bank takes {chargeback_amount} of a payment back: {title}",
+        None,
+    ),
     Notice(
         "chargeback_won",
         Always(Freelancer),
         "The bank decided against the buyer, {chargeback_amount} stays: {title}",
         None,
     ),
-    Notice("chargeback_won", Admins, "A bank decided for the house, {chargeback_amount} stays: {title}", None),
+    Notice(
+        "chargeback_won",
+        Admins,
+        "A bank decided for the house, {chargeback_amount} stays: {title}",
+        None,
+    ),
     Notice(
         "chargeback_lost",
         Always(Freelancer),

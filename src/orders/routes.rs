@@ -19,7 +19,8 @@ use super::{CHARGEBACK_OPEN, INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZE
 
 const CHANGE: &str = "Asks for the next status, or changes the requirements. The status that it has already changes nothing. \
     `transitions` lists what you may ask for now; a status that your side can never ask for is 403, one that is not \
-    possible from here 409.";
+    possible from here 409. An administrator's `completed` or `cancelled` of a disputed order decides the dispute, with \
+    `message` as its reason if there is one; POST /orders/{id}/dispute/decision asks for the reason.";
 
 /// The table of this service.
 pub fn operations() -> Vec<Operation> {

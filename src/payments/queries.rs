@@ -12,8 +12,8 @@ use crate::params;
 use crate::users::Blocker;
 
 use super::model::{
-    Chargeback, Debt, Filter, MovementKind, Payment, PaymentId, Reader, Refund, RefundId, Release, SeenRefund,
-    Sources, Transaction,
+    Chargeback, Debt, Filter, MovementKind, Payment, PaymentId, Reader, Refund, RefundId, Release,
+    SeenRefund, Sources, Transaction,
 };
 
 const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, currency, status, payment_method, provider, \

@@ -35,7 +35,13 @@ fn earned(row: &Row) -> Result<Earned> {
 
 /// What can be paid out now in one currency, the oldest first, `most` of it. What a bank may take back waits, and what was
 /// not paid `through` this provider stays: play money is not paid out with money of others.
-pub fn cleared(tx: &Tx, freelancer: UserId, currency: Currency, through: &str, most: i64) -> Result<Vec<Earned>> {
+pub fn cleared(
+    tx: &Tx,
+    freelancer: UserId,
+    currency: Currency,
+    through: &str,
+    most: i64,
+) -> Result<Vec<Earned>> {
     tx.all(
         "select r.id, r.order_id, o.title, r.net_minor - r.taken_minor, r.currency, r.available_at
          from releases r join orders o on o.id = r.order_id

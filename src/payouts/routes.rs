@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::form::Form;
 use crate::http::{Access, Answer, Begun, Call, Operation, Param, get, patch, post, put};
 use crate::page::Page;
-use crate::users::{self, Attempt};
 use crate::providers::{Onboarding, patiently, stripe};
+use crate::users::{self, Attempt};
 
 use super::model::{
     AccountStatus, Balances, ChangePayoutAccount, ChangePayoutSettings, MarkPayout, OpenPayoutAccount,

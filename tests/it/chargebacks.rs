@@ -176,7 +176,10 @@ async fn what_was_paid_out_is_owed_when_it_is_lost() {
     assert!(said.contains("44.91 USD is debited, of which 44.91 USD is set off against your next"), "{said}");
     assert!(said.contains("Nothing of what this order earned is left to freeze"), "{said}");
     let called = app.inbox(&admin).await.remove(0);
-    assert_eq!(called["message"], "A buyer's bank takes 49.90 USD of a payment back: A logo that fits on a coin");
+    assert_eq!(
+        called["message"],
+        "A buyer's bank takes 49.90 USD of a payment back: A logo that fits on a coin"
+    );
     let said = called["data"]["message"].as_str().unwrap();
     assert!(said.contains("against the freelancer's next releases"), "{said}");
     app.charge_back(&payment, 4990, Lost).await;

@@ -227,7 +227,11 @@ fn a_key_for_stripe_does_not_open_a_database_that_was_paid_with_play_money() {
         let refused = program.run(&[&["serve"][..], &stripe].concat()).expect(1);
         assert!(refused.stderr.contains("play money"), "{}", refused.stderr);
         let said = program.run(&[&["doctor"][..], &stripe].concat()).expect(1);
-        assert!(said.stdout.contains("FAIL  orders in this database were paid with the sandbox"), "{}", said.stdout);
+        assert!(
+            said.stdout.contains("FAIL  orders in this database were paid with the sandbox"),
+            "{}",
+            said.stdout
+        );
         program.run(&[&["doctor"][..], &stripe, &["--allow-sandbox"]].concat()).expect(0);
     }
 }

@@ -331,6 +331,16 @@ async fn what_is_wrong_with_a_rule_is_said_at_once() {
     }
     let nobody = json!({ "scope": "freelancer", "freelancer_id": "17", "percent": 5 });
     app.post(RULES, &admin, nobody).await.problem(404, "not_found");
+    let buyer = app.buyer().await;
+    let sells_nothing = json!({ "scope": "freelancer", "freelancer_id": buyer.id, "percent": 5 });
+    let refused = app.post(RULES, &admin, sells_nothing).await.problem(422, "validation_failed");
+    assert_eq!(refused.pointers(), ["/freelancer_id"]);
+    let nameless =
+        app.post(RULES, &admin, json!({ "percent": 5 })).await.problem(422, "validation_failed").json();
+    assert_eq!(
+        nameless["errors"][0]["detail"],
+        "`scope` is missing: send one of category, freelancer, default"
+    );
     app.get(&format!("{RULES}/17"), &admin).await.problem(404, "not_found");
 }
 

@@ -345,7 +345,8 @@ async fn a_proposal_is_not_lost_by_closing_its_case() {
     day.found().await;
     let case = day.app.open_cases(&day.admin).await.remove(0);
     assert_eq!(case["resolutions"], json!(["leave"]));
-    let refused = day.app.resolve_case(&day.admin, &case, "accept").await.problem(409, "resolution_not_offered");
+    let refused =
+        day.app.resolve_case(&day.admin, &case, "accept").await.problem(409, "resolution_not_offered");
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("POST /admin/reconciliation/"), "{detail}");
     day.approve(&case).await.expect(200);
@@ -376,7 +377,10 @@ async fn a_freelancer_whose_bank_takes_no_money_is_told_once() {
     let told = day.app.inbox(&day.seller).await;
     let refused: Vec<&Value> = told.iter().filter(|row| row["type"] == "payout_bank_refused").collect();
     assert_eq!(refused.len(), 1);
-    assert!(refused[0]["message"].as_str().unwrap().starts_with("Your bank did not take 72.00 USD"), "{refused:?}");
+    assert!(
+        refused[0]["message"].as_str().unwrap().starts_with("Your bank did not take 72.00 USD"),
+        "{refused:?}"
+    );
     day.app.verify().await;
 }
 
@@ -400,7 +404,11 @@ async fn a_balance_that_nothing_explains_is_a_difference_of_its_own() {
     let [riddle] = report.differences.as_slice() else { panic!("{}", report.text()) };
     assert_eq!((riddle.kind, riddle.is_summary), (Kind::BalanceDiffers, false));
     assert!(riddle.says.contains("-0.77 unexplained"), "{}", riddle.says);
-    assert!(riddle.says.starts_with("The provider holds 0.77 USD less than our books say"), "{}", riddle.says);
+    assert!(
+        riddle.says.starts_with("The provider holds 0.77 USD less than our books say"),
+        "{}",
+        riddle.says
+    );
     day.approve(&day.open().await[0]).await.expect(200);
     assert_eq!(day.run().await.differences, []);
 }
@@ -494,7 +502,7 @@ async fn a_word_means_the_same_amount_in_a_statement_and_among_transactions() {
             assert!(day.app.pays_out(&day.seller, "USD").await);
             day.app.settle().await;
         }
-        day.app.refund_after_release(&day.seller, &payment, "10.00").await.expect(201);
+        day.app.refund_after_release(&day.admin, &payment, "10.00").await.expect(201);
         let now = day.app.app.db().clock().now();
         let seen = statement(&day, &month_of(now)).await;
         let of = |what: &str| -> i64 {

@@ -68,7 +68,8 @@ async fn a_refund_after_the_release_is_asked_for_in_so_many_words() {
     }
     app.refund_after_release(&seller, &payment, "39.90").await.expect(201);
     app.settle().await;
-    let nothing = app.refund_after_release(&seller, &payment, "1.00").await.problem(409, "refund_exceeds_captured");
+    let nothing =
+        app.refund_after_release(&seller, &payment, "1.00").await.problem(409, "refund_exceeds_captured");
     assert_eq!(nothing.json()["detail"], "nothing is left to give back");
     app.audit().await;
     app.verify().await;
@@ -84,7 +85,8 @@ async fn the_service_fee_goes_back_pro_rata_too() {
     assert_eq!((app.balance("fees").await, app.balance(&account("payable", &seller)).await), (1500, 9000));
     let refund = app.refund_after_release(&seller, &payment, "10.50").await.expect(201).json();
     assert_eq!((&refund["clawback_amount"], &refund["fee_return_amount"]), (&json!("9.00"), &json!("1.00")));
-    let listed = app.get(&format!("/payments/{}/refunds", payment["id"].as_str().unwrap()), &buyer).await.expect(200);
+    let listed =
+        app.get(&format!("/payments/{}/refunds", payment["id"].as_str().unwrap()), &buyer).await.expect(200);
     assert_eq!(listed.json()["data"][0]["service_fee_return_amount"], "0.50");
     app.settle().await;
     assert_eq!(app.movements(&seller, &order).await[3], row("fee_return", "success", "1.00"));
@@ -280,7 +282,10 @@ async fn whoever_ordered_a_refund_that_failed_is_told() {
     );
     assert_eq!(told["data"].get("message"), None, "why is the provider's word on the buyer's card");
     let read = app.inbox(&buyer).await.remove(0)["message"].as_str().unwrap().to_owned();
-    assert!(read.starts_with("A refund of 9.90 USD to you failed.") && !read.contains("looked into"), "{read}");
+    assert!(
+        read.starts_with("A refund of 9.90 USD to you failed.") && !read.contains("looked into"),
+        "{read}"
+    );
     assert!(app.inbox(&admin).await.is_empty(), "he has not ordered it");
     let (_, payment) = app.completed(&buyer, &seller).await;
     troubles.add(Trouble::Refused);
@@ -303,7 +308,10 @@ async fn a_case_that_opens_calls_the_administrators() {
     app.move_order(&seller, &order, "cancelled").await.expect(200);
     app.settle().await;
     let told = app.inbox(&admin).await.remove(0);
-    assert_eq!((&told["type"], &told["message"]), (&json!("case_opened"), &json!("A case waits for a decision: refund refused")));
+    assert_eq!(
+        (&told["type"], &told["message"]),
+        (&json!("case_opened"), &json!("A case waits for a decision: refund refused"))
+    );
     let case = app.open_cases(&admin).await.remove(0);
     assert_eq!((&told["data"]["case_id"], &told["data"]["order_id"]), (&case["id"], &order["id"]));
     app.advance(A_WHILE).await;

@@ -632,3 +632,13 @@ async fn a_door_whose_provider_is_not_set_up_says_so() {
     let request = Request::post("/webhooks/stripe").header("stripe-signature", "t=1,v1=00");
     app.raw(request.body(Body::from("{}")).unwrap()).await.problem(503, "provider_misconfigured");
 }
+
+#[tokio::test]
+async fn the_door_of_another_provider_says_which_is_there() {
+    let app = TestApp::new().await;
+    let refused = app.post("/webhooks/stripe", None, json!({})).await.problem(404, "not_found").json();
+    assert_eq!(
+        refused["detail"],
+        "this deployment is paid through sandbox: only /webhooks/sandbox is there, for its events"
+    );
+}

@@ -36,6 +36,8 @@ words! {
         Strange = "strange_answer",
         /// A charge that succeeded names an order here and belongs to no payment of ours.
         UnknownCharge = "unknown_charge",
+        /// The provider goes on saying that a charge is under way, long after its order is off.
+        StillPending = "still_pending",
         /// The provider refuses a refund that is owed, or one came back after it had succeeded.
         RefundRefused = "refund_refused",
         /// It is open at a provider that this deployment does not use any more.

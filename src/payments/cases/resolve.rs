@@ -90,9 +90,7 @@ pub(super) fn resolve(tx: &Tx, actor: &Actor, id: Id<Kind>, input: &Unchecked<Re
             ),
             false => format!("this case can be resolved by {}: choose one of them", words.join(", ")),
         };
-        return Err(RESOLUTION_NOT_OFFERED
-            .error(mend)
-            .with("offered", &case.resolutions));
+        return Err(RESOLUTION_NOT_OFFERED.error(mend).with("offered", &case.resolutions));
     }
     let reason = input.reason.as_str();
     // Closed first: what is done about it may find that it is so again.

@@ -136,12 +136,23 @@ pub fn give_up(tx: &Tx, actor: &Actor, payment: &Payment, why: &str, message: &s
     tell(tx, actor, "payment_failed", &payment, None, Some(message))
 }
 
+/// A charge that is under way although its order is off may still take the buyer's money: after a day a person looks.
+fn look_after(tx: &Tx, payment: &Payment) -> Result<()> {
+    let order = order_of(tx, payment)?;
+    if order.status != orders::Status::Cancelled || payment.created_at.plus(calls::KEY_LIVES) > tx.now() {
+        return Ok(());
+    }
+    let said = json!({ "said": "still under way", "order": order.status, "begun_at": payment.created_at });
+    cases::open(tx, cases::Kind::StillPending, payment.id, Some(order.id), &said)
+}
+
 /// Applies what the provider answered to `asked`. An answer that is no success counts only while the payment stands as
 /// it stood when the question was put; a success always counts, for money has moved.
 pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Result<()> {
     match outcome {
         Outcome::Succeeded { reference, captured, fee } => {
             calls::answered(tx, &asked.asked(), "succeeded")?;
+            cases::settle(tx, cases::Kind::StillPending, asked.payment.id, "answered")?;
             succeed(tx, actor, asked.payment.id, &Captured { reference, amount: *captured, fee: *fee })
         }
         Outcome::Declined { reference, code, message } => {
@@ -149,6 +160,7 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
                 return Ok(());
             }
             calls::answered(tx, &asked.asked(), code)?;
+            cases::settle(tx, cases::Kind::StillPending, asked.payment.id, "answered")?;
             name(tx, asked, reference)?;
             // Whoever was given the means to go on at the provider still has them.
             let was_handed_out = asked.payment.transaction_id.is_some() || asked.payment.confirmed;
@@ -190,6 +202,7 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
                  where id = $1 and status = 'requires_action'",
                 params![asked.payment.id, tx.now()],
             )?;
+            look_after(tx, &asked.payment)?;
             events::schedule(tx, PAYMENT_ASK, asked.payment.id, tx.now().plus(*ask_after))
         }
         Outcome::Strange { reference, what } => {

@@ -439,7 +439,10 @@ fn tell(
     let amount: Money = chargeback.amount;
     more.push(("chargeback_id", json!(chargeback.id)));
     more.push(("chargeback_amount", json!(amount)));
-    more.push(("admin_message", json!(message.replace("your next releases", "the freelancer's next releases"))));
+    more.push((
+        "admin_message",
+        json!(message.replace("your next releases", "the freelancer's next releases")),
+    ));
     more.push(("admin_ids", json!(users::administrators(tx)?)));
     tell_more(tx, &Actor::System, kind, payment, Some(message), more)
 }

@@ -142,9 +142,7 @@ pub(super) fn reserve(
             0 => "nothing is left to give back".to_owned(),
             _ => format!("{left} {} can still be given back: ask for no more", left.currency()),
         };
-        return Err(REFUND_EXCEEDS_CAPTURED
-            .error(detail)
-            .with("refundable_amount", left));
+        return Err(REFUND_EXCEEDS_CAPTURED.error(detail).with("refundable_amount", left));
     }
     let taken = recovery::sources(tx, order, payment, amount.minor())?;
     set_aside(tx, actor, payment, order, &Part { amount, taken, reason })

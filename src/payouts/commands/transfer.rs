@@ -97,7 +97,8 @@ pub fn resolve_transfer(tx: &Tx, actor: &Actor, id: Id<()>, resolution: Resoluti
         Resolution::FailPayment
         | Resolution::SendRefundAnew
         | Resolution::SettledByHand
-        | Resolution::Accept => return Ok(()),
+        | Resolution::Accept
+        | Resolution::Leave => return Ok(()),
     }
     calls::end(tx, TRANSFER_SEND, id)
 }

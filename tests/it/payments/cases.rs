@@ -57,6 +57,9 @@ async fn money_that_a_replaced_payment_captured_is_booked_and_goes_back() {
     app.settle().await;
     let late = app.payment(&buyer, &old).await;
     assert_eq!((&late["status"], &late["failure"]), (&json!("failed"), &json!("replaced")));
+    let confirmed = app.post(&format!("{}/confirm", path_of(&old)), &buyer, None).await;
+    let detail = confirmed.problem(409, "not_confirmable").json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("this payment was replaced by a later one"), "{detail}");
     assert_eq!((&late["refunded_amount"], &late["needs_review"]), (&json!("49.90"), &json!(true)));
     assert_eq!((app.charges().await, app.given_back().await, app.escrow(&order).await), (2, 4990, 4990));
     app.post(&format!("{}/refunds", path_of(&old)), &seller, json!({ "reason": "again" }))

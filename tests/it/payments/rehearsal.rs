@@ -50,6 +50,27 @@ async fn a_charge_that_never_settles_ends_when_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn a_charge_that_outlives_its_order_is_given_to_a_person() {
+    let app = TestApp::new().await;
+    let (buyer, _, order) = ordered(&app).await;
+    app.admin().await;
+    let payment = app.pay(&buyer, &order, "pm_sandbox_never").await.expect(202).json();
+    app.advance(20 * AN_HOUR).await;
+    assert!(app.cases().await.is_empty(), "its order waits yet");
+    for _ in 0..10 {
+        app.advance(3 * AN_HOUR).await;
+    }
+    assert_eq!(app.cases().await, ["still_pending"]);
+    let admin = app.log_in("keeper").await;
+    let case = app.open_cases(&admin).await.remove(0);
+    assert_eq!(case["subject_id"], payment["id"]);
+    app.resolve_case(&admin, &case, "fail_payment").await.expect(200);
+    assert_eq!(app.payment(&admin, &payment).await["status"], "failed");
+    app.settle().await;
+    app.audit().await;
+}
+
+#[tokio::test]
 async fn refunds_fail_and_take_their_time() {
     let app = TestApp::new().await;
     let (buyer, seller) = (app.buyer().await, app.seller().await);

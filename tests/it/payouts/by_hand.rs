@@ -133,7 +133,8 @@ async fn whoever_pays_by_hand_sees_what_a_bank_takes_back() {
 async fn a_payout_goes_where_its_freelancer_wanted_it_when_it_was_started() {
     let (app, seller, admin, payout) = waiting().await;
     let change = json!({ "details": "IBAN of a thief" });
-    let refused = app.put("/payouts/account", &seller, change.clone()).await.problem(422, "validation_failed");
+    let refused =
+        app.put("/payouts/account", &seller, change.clone()).await.problem(422, "validation_failed");
     assert_eq!(refused.pointers(), ["/current_password"]);
     let wrong = json!({ "details": "IBAN of a thief", "current_password": "a guess" });
     app.put("/payouts/account", &seller, wrong).await.problem(403, "wrong_password");
@@ -153,7 +154,13 @@ async fn play_money_is_not_paid_out_by_hand_where_stripe_takes_the_money() {
     app.write(|tx| tx.execute("update payments set provider = 'stripe'", &[])).await;
     let buyer = app.log_in("buyer").await;
     app.earned(&buyer, &seller, "10.00", "USD").await;
-    app.write(|tx| tx.execute("update payments set provider = case provider when 'stripe' then 'sandbox' else 'stripe' end", &[])).await;
+    app.write(|tx| {
+        tx.execute(
+            "update payments set provider = case provider when 'stripe' then 'sandbox' else 'stripe' end",
+            &[],
+        )
+    })
+    .await;
     app.advance(crate::support::CLEARANCE).await;
     let seller = app.log_in("seller").await;
     assert_eq!(app.balance_in(&seller, "USD").await["available"], "0.00");
