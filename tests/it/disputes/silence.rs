@@ -124,6 +124,8 @@ async fn nobody_loses_money_by_silence_without_a_reminder() {
     logged_in_again(&app, &mut cast).await;
     assert_eq!(stands(&app, &order).await, Status::Disputed, "the house was asleep");
     assert_eq!(app.told(&cast.seller).await.last().unwrap(), "dispute_reminder");
+    let reminded = app.inbox(&cast.seller).await.remove(0)["data"]["message"].as_str().unwrap().to_owned();
+    assert!(reminded.ends_with(", all of it goes back to the buyer."), "{reminded}");
     let opened_at = seen(&app, &cast.buyer, &order).await["opened_at"].clone();
     assert!(
         seen(&app, &cast.buyer, &order).await["decide_by"].as_str().unwrap()

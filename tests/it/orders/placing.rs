@@ -15,7 +15,7 @@ async fn an_order_is_placed_with_what_the_listing_says_now() {
     let order = reply.json();
     assert_eq!(reply.header("location"), order_path(&order));
     let fields: Vec<&str> = order.as_object().unwrap().keys().map(String::as_str).collect();
-    let known = "id buyer_id freelancer_id service_id title amount currency service_fee total status requirements pay_by due_at \
+    let known = "id buyer_id freelancer_id service_id title amount currency service_fee total refunded_amount status requirements pay_by due_at \
                  auto_complete_at created_at updated_at transitions";
     assert_eq!(fields, known.split_whitespace().collect::<Vec<_>>());
     assert_eq!(order["buyer_id"], cast.buyer.id);
