@@ -106,7 +106,6 @@ async fn what_was_paid_out_becomes_a_debt_that_the_next_releases_pay() {
     assert_eq!((&refund["clawback_amount"], &refund["debt_amount"]), (&json!("44.91"), &json!("44.91")));
     app.settle().await;
     assert_eq!(app.balance(&account("owed", &seller)).await, -4491);
-    let admin = app.admin().await;
     let debts = app.get("/admin/debts?open=true", &admin).await.expect(200).json();
     assert_eq!(debts["data"].as_array().unwrap().len(), 1);
     assert_eq!((&debts["data"][0]["owed"], &debts["data"][0]["order_id"]), (&json!("44.91"), &order["id"]));
