@@ -221,9 +221,7 @@ pub fn begin_confirmation(
                 format!("this payment is {}: only one that requires_action can be confirmed", payment.status)
             }
         };
-        return Err(NOT_CONFIRMABLE
-            .error(detail)
-            .with("current", payment.status));
+        return Err(NOT_CONFIRMABLE.error(detail).with("current", payment.status));
     }
     calls::begin(tx, &Attempt::of(queries::payment_of(tx, id)?).asked())?;
     events::lease(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
