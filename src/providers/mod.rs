@@ -335,7 +335,7 @@ pub struct Record {
     pub at: Time,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Recorded {
     Charge,
     Refund,
@@ -348,6 +348,10 @@ pub enum Recorded {
     Reinstatement,
     /// A freelancer's payout that did not arrive at the bank.
     FailedPayout,
+    /// What came into the house's own account and belongs to no order; `of` is what the provider calls it.
+    PutIn,
+    /// What left it so: for the house's bank, or to the provider.
+    TakenOut,
 }
 
 /// No answer that says what happened.

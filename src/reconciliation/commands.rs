@@ -8,11 +8,12 @@ use crate::error::{Error, Result, not_found};
 use crate::events;
 use crate::form::Unchecked;
 use crate::id::Id;
-use crate::ledger::{self, Account, Journal};
-use crate::orders;
+use crate::ledger::{self, Journal};
+use crate::money::{Currency, Money};
 use crate::params;
-use crate::payments::cases;
+use crate::payments::{self, GivenBack, cases};
 use crate::payouts;
+use crate::providers::Outcome;
 
 use super::model::{Approve, Decision, Difference, Proposal, Run, Window};
 use super::queries::{self, ACCEPTED, BOOKED, Found, GONE};
@@ -47,10 +48,10 @@ pub fn finish(
         let order = difference.order_id.map(Id::cast);
         tell_of_bank(tx, difference)?;
         cases::open_once(tx, difference.kind, difference.subject, order, &difference.detail())?;
-        // What was gone is there again.
+        // What nobody has decided is told as it is now, and what was gone is there again.
         tx.execute(
             "update cases set detail = $3, resolved_at = null, resolution = null
-             where kind = $1 and subject_id = $2 and resolution = $4",
+             where kind = $1 and subject_id = $2 and (resolved_at is null or resolution = $4)",
             params![difference.kind, difference.subject, Json(difference.detail()), GONE],
         )?;
     }
@@ -92,7 +93,7 @@ pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -
     }
     let resolution = if found.detail.get("proposed").is_some() { BOOKED } else { ACCEPTED };
     if resolution == BOOKED {
-        post(tx, id, &found)?;
+        post(tx, actor, id, &found, input.reason.as_str())?;
     }
     tx.execute(
         "update cases set resolved_at = $2, resolution = $3, reason = $4, resolved_by = $5
@@ -108,24 +109,22 @@ pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -
     })
 }
 
-/// Posts exactly the journal that the case of a difference proposes, if the books still are as they were. Whoever calls
-/// it closes the case, with the resolution `booked`.
-pub fn book<K>(tx: &Tx, actor: &Actor, case: Id<K>) -> Result<()> {
-    actor.require_admin()?;
-    let found = queries::case(tx, case.cast())?.ok_or_else(not_found)?;
-    post(tx, case.cast(), &found)
-}
-
-fn post(tx: &Tx, case: Id<()>, found: &Found) -> Result<()> {
+/// Books what the case of a difference proposes, if the books still are as they were. What has a home of its own in
+/// payments or payouts is booked there; the rest is a journal of exactly the proposed lines.
+fn post(tx: &Tx, actor: &Actor, case: Id<()>, found: &Found, reason: &str) -> Result<()> {
     let proposal = found.detail.get("proposed").and_then(Proposal::from_json);
     let proposal = proposal.ok_or_else(|| Error::broken(format!("case {case} proposes nothing to book")))?;
-    if !queries::still_stands(tx, found.kind, &found.detail)? || !is_covered(tx, &proposal)? {
-        return Err(DIFFERENCE_GONE.error(
-            "the books have changed since this was found: run `guildhall reconcile` again and look at what it finds",
-        ));
+    if !queries::still_stands(tx, found.kind, &found.detail)? {
+        return Err(gone());
     }
-    if found.kind == cases::Kind::TransferReversedOutside {
-        return taken_back(tx, &found.detail);
+    match found.kind {
+        cases::Kind::TransferReversedOutside => return taken_back(tx, &found.detail),
+        cases::Kind::RefundOnlyAtProvider => return refunded(tx, actor, &found.detail, reason),
+        cases::Kind::MissingLocalCharge | cases::Kind::DuplicateCharge => {
+            return captured(tx, actor, &found.detail);
+        }
+        _ if !is_covered(tx, &proposal)? => return Err(gone()),
+        _ => {}
     }
     ledger::post(
         tx,
@@ -136,13 +135,58 @@ fn post(tx: &Tx, case: Id<()>, found: &Found) -> Result<()> {
             currency: proposal.currency,
             lines: &proposal.lines,
         },
-    )?;
-    follow(tx, &proposal)
+    )
+}
+
+fn gone() -> Error {
+    DIFFERENCE_GONE.error(
+        "the books have changed since this was found: run `guildhall reconcile` again and look at what it finds",
+    )
+}
+
+/// What the provider says of a record.
+fn told<'d>(detail: &'d Value, member: &str) -> &'d str {
+    detail.get("theirs").and_then(|theirs| theirs.get(member)?.as_str()).unwrap_or_default()
+}
+
+fn told_money(detail: &Value, member: &str) -> Result<Money> {
+    let currency = Currency::parse(told(detail, "currency"));
+    let amount = currency.and_then(|currency| Money::parse(told(detail, member), currency).ok());
+    amount.ok_or_else(|| Error::broken(format!("a difference without its {member}")))
+}
+
+/// A refund that was made elsewhere becomes one of the payment.
+fn refunded(tx: &Tx, actor: &Actor, detail: &Value, reason: &str) -> Result<()> {
+    let given = GivenBack {
+        charge: told(detail, "of"),
+        reference: told(detail, "reference"),
+        amount: told_money(detail, "amount")?,
+        reason,
+    };
+    match payments::given_back_elsewhere(tx, actor, &given)? {
+        true => Ok(()),
+        false => Err(gone()),
+    }
+}
+
+/// A charge of a payment that had failed is booked as one that came too late: it goes back.
+fn captured(tx: &Tx, actor: &Actor, detail: &Value) -> Result<()> {
+    let (key, reference) = (told(detail, "key"), told(detail, "reference"));
+    let Some(attempt) = payments::attempt_known_as(tx, Some(key), reference)? else { return Err(gone()) };
+    let fee = detail.get("theirs").filter(|theirs| theirs.get("fee").is_some_and(Value::is_string));
+    let outcome = Outcome::Succeeded {
+        reference: reference.to_owned(),
+        captured: told_money(detail, "amount")?,
+        fee: fee.map(|_| told_money(detail, "fee")).transpose()?,
+    };
+    payments::apply(tx, actor, &attempt, &outcome)?;
+    // Somebody has looked already.
+    cases::settle(tx, cases::Kind::CapturedAfterFailure, attempt.payment.id, "approved")
 }
 
 /// A transfer that was reversed comes back as payouts take it back: the same lines, and it can be paid out again.
 fn taken_back(tx: &Tx, detail: &Value) -> Result<()> {
-    let transfer = detail.get("theirs").and_then(|theirs| theirs.get("of")?.as_str()).unwrap_or_default();
+    let transfer = told(detail, "of");
     let why = "it was taken back at the provider";
     match payouts::returned(tx, transfer, "reversed", why)? {
         true => Ok(()),
@@ -158,16 +202,6 @@ fn is_covered(tx: &Tx, proposal: &Proposal) -> Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// What is shown of an order follows what it still holds.
-fn follow(tx: &Tx, proposal: &Proposal) -> Result<()> {
-    let order = proposal.order_id;
-    if proposal.lines.iter().any(|(account, _)| *account == Account::Escrow(order)) {
-        let held = ledger::balance(tx, &Account::Escrow(order), proposal.currency)?;
-        orders::refunded(tx, order.cast(), held)?;
-    }
-    Ok(())
 }
 
 /// A report that says why a run came to nothing.

@@ -1,19 +1,26 @@
 //! The comparison itself, over plain values: each record of the provider finds its entry in our books, and what finds none,
 //! or another than it should be, is a difference with a name.
 
+mod balance;
+mod unknown;
+
 use std::collections::HashMap;
 
 use crate::id::Id;
 use crate::ledger::Account;
-use crate::money::{Currency, Money};
+use crate::money::Money;
 use crate::payments::cases::Kind;
 use crate::providers::{Record, Recorded, summed};
-use crate::time::Time;
 
 use super::model::{
     Days, Difference, Entry, OrderBooks, Ours, Proposal, Standing, against, booked, date, moves, named_in,
     subject_of, told, word,
 };
+use unknown::{
+    found_only_there, unknown_charge, unknown_chargeback, unknown_movement, unknown_refund, unknown_reversal,
+};
+
+pub use balance::{Balances, balance, of_currency};
 
 /// Every difference between our books and the provider's records.
 pub fn compare(ours: &Ours, theirs: &[Record]) -> Vec<Difference> {
@@ -46,14 +53,18 @@ struct Search<'a> {
     by_reference: By<&'a str>,
     by_id: By<Id<()>>,
     by_of: By<&'a str>,
+    /// What was sent for an order, by that.
+    by_order: By<Id<()>>,
     /// Which record each entry is, once that is found.
     taken: Vec<bool>,
     /// Which entry each record is.
     found: Vec<Option<usize>>,
     /// Records of charges that were given back whole, and of what was given back: nothing is left of them.
     undone: Vec<bool>,
-    /// What escrow of an order still holds, when what was proposed so far is booked.
-    escrow: HashMap<Id<()>, i64>,
+    /// Records that stand for several, and how much these are together.
+    gathered: HashMap<usize, Money>,
+    /// What is left of an order's payment, when what was proposed so far is booked.
+    left: HashMap<Id<()>, i64>,
     under_way: Vec<Money>,
     days: Days,
 }
@@ -66,7 +77,8 @@ impl<'a> Search<'a> {
             .flat_map(|order| order.entries.iter().map(move |entry| (order, entry)))
             .collect();
         let (mut by_reference, mut by_id, mut by_of) = (By::new(), By::new(), By::new());
-        for (index, (_, entry)) in entries.iter().enumerate() {
+        let mut by_order = By::new();
+        for (index, (order, entry)) in entries.iter().enumerate() {
             let what = word(entry.what);
             if let Some(reference) = &entry.reference {
                 by_reference.entry((what, reference.as_str())).or_default().push(index);
@@ -75,6 +87,7 @@ impl<'a> Search<'a> {
                 by_of.entry((what, of.as_str())).or_default().push(index);
             }
             by_id.entry((what, entry.id)).or_default().push(index);
+            by_order.entry((what, order.id)).or_default().push(index);
         }
         Self {
             ours,
@@ -82,18 +95,20 @@ impl<'a> Search<'a> {
             taken: vec![false; entries.len()],
             found: vec![None; theirs.len()],
             undone: vec![false; theirs.len()],
-            escrow: ours.orders.iter().map(|order| (order.id, order.escrow.minor())).collect(),
+            gathered: HashMap::new(),
+            left: ours.orders.iter().map(|order| (order.id, order.left.minor())).collect(),
             entries,
             by_reference,
             by_id,
             by_of,
+            by_order,
             under_way: Vec::new(),
             days: Days::new(),
         }
     }
 
-    /// First what is certain, the provider's id; then what our key names; then what belongs to the same charge and is as
-    /// much.
+    /// First what is certain, the provider's id; then what our key names; then what belongs to the same charge, or was sent
+    /// by hand for the same order, and is as much.
     fn match_up(&mut self) {
         for (number, record) in self.theirs.iter().enumerate() {
             let same = self.by_reference.get(&(word(record.what), record.reference.as_str()));
@@ -105,13 +120,47 @@ impl<'a> Search<'a> {
             self.take(number, same.cloned(), |_| true);
         }
         for (number, record) in self.theirs.iter().enumerate() {
+            let as_much = |entry: &Entry| entry.standing == Standing::Booked && entry.amount == record.amount;
             if record.what != Recorded::Charge {
                 let same = self.by_of.get(&(word(record.what), record.of.as_str()));
-                self.take(number, same.cloned(), |entry| {
-                    entry.standing == Standing::Booked && entry.amount == record.amount
-                });
+                self.take(number, same.cloned(), as_much);
+            }
+            if record.what == Recorded::Transfer {
+                let grouped = named_in(&record.of);
+                let same = grouped.and_then(|order| self.by_order.get(&(word(record.what), order)));
+                self.take(number, same.cloned(), as_much);
             }
         }
+        self.gather();
+    }
+
+    /// What of a transfer was taken back in parts is taken back whole once they sum to it.
+    fn gather(&mut self) {
+        let mut parts: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (number, record) in self.theirs.iter().enumerate() {
+            if record.what == Recorded::Reversal && self.found[number].is_none() {
+                parts.entry(record.of.as_str()).or_default().push(number);
+            }
+        }
+        for (of, numbers) in parts.into_iter().filter(|(_, numbers)| numbers.len() > 1) {
+            let [.., last] = numbers.as_slice() else { continue };
+            let sum = self.sum(&numbers, self.theirs[*last].amount);
+            let as_much = |entry: &Entry| entry.standing == Standing::Booked && entry.amount == sum;
+            let back = self.by_of.get(&(word(Recorded::Reversal), of)).cloned();
+            self.take(*last, back, as_much);
+            let sent = self.by_reference.get(&(word(Recorded::Transfer), of));
+            let sent = sent.is_some_and(|sent| sent.iter().any(|index| as_much(self.entries[*index].1)));
+            if self.found[*last].is_some() || sent {
+                self.gathered.insert(*last, sum);
+                numbers.iter().filter(|number| *number != last).for_each(|part| self.undone[*part] = true);
+            }
+        }
+    }
+
+    /// How much these records are together, in the currency of `like`.
+    fn sum(&self, numbers: &[usize], like: Money) -> Money {
+        let minors = numbers.iter().map(|number| self.theirs[*number].amount);
+        like.with_minor(minors.filter(|amount| amount.currency() == like.currency()).map(Money::minor).sum())
     }
 
     /// Takes the first of the entries that is free and good enough for a record that has none.
@@ -136,7 +185,8 @@ impl<'a> Search<'a> {
             let entry = self.found[number].map(|index| self.entries[index].1);
             self.count(record, entry);
             if !self.undone[number] {
-                differences.extend(self.judge(record, self.found[number]));
+                let amount = self.gathered.get(&number).copied().unwrap_or(record.amount);
+                differences.extend(self.judge(&Record { amount, ..record.clone() }, self.found[number]));
             }
         }
         for index in 0..self.entries.len() {
@@ -152,24 +202,25 @@ impl<'a> Search<'a> {
         Comparison { differences, under_way: summed(self.under_way), days: self.days }
     }
 
-    /// A charge that our books do not have and that was given back whole has left nothing behind.
+    /// A charge that our books do not have and that was given back whole has left nothing behind, nor has a transfer that
+    /// was taken back whole.
     fn cancel_out(&mut self) {
-        for (number, charge) in self.theirs.iter().enumerate() {
-            if charge.what != Recorded::Charge || self.is_booked(number) {
-                continue;
+        let mut back: HashMap<(Recorded, &str), Vec<usize>> = HashMap::new();
+        for (number, record) in self.theirs.iter().enumerate() {
+            if !self.is_booked(number) {
+                back.entry((record.what, record.of.as_str())).or_default().push(number);
             }
-            let back: Vec<usize> = (0..self.theirs.len())
-                .filter(|other| {
-                    let refund = &self.theirs[*other];
-                    refund.what == Recorded::Refund
-                        && refund.of == charge.reference
-                        && !self.is_booked(*other)
-                })
-                .collect();
-            let sum: i64 = back.iter().map(|other| self.theirs[*other].amount.minor()).sum();
-            if !back.is_empty() && sum == charge.amount.minor() {
+        }
+        for (number, record) in self.theirs.iter().enumerate() {
+            let undoes = match record.what {
+                Recorded::Charge => Recorded::Refund,
+                Recorded::Transfer => Recorded::Reversal,
+                _ => continue,
+            };
+            let Some(back) = back.get(&(undoes, record.reference.as_str())) else { continue };
+            if !self.is_booked(number) && self.sum(back, record.amount) == record.amount {
                 self.undone[number] = true;
-                back.into_iter().for_each(|other| self.undone[other] = true);
+                back.iter().for_each(|other| self.undone[*other] = true);
             }
         }
     }
@@ -213,7 +264,10 @@ impl<'a> Search<'a> {
             Standing::Off => {
                 let mut difference = self.unknown(record)?;
                 difference.ours = Some(booked(entry));
-                Some(difference)
+                Some(match record.what {
+                    Recorded::Charge => unknown::given_back(difference, order, entry, record),
+                    _ => difference,
+                })
             }
         }
     }
@@ -229,7 +283,11 @@ impl<'a> Search<'a> {
             let kinds = [Recorded::Charge, Recorded::Transfer];
             kinds.into_iter().find_map(|what| self.by_reference.get(&(word(what), record.of.as_str())))
         };
-        let found = named.and_then(by_id).or_else(by_reference)?;
+        let by_group = || {
+            let order = named_in(&record.of).filter(|_| record.what == Recorded::Transfer)?;
+            self.by_order.get(&(word(Recorded::Charge), order))
+        };
+        let found = named.and_then(by_id).or_else(by_reference).or_else(by_group)?;
         found.first().map(|index| self.entries[*index].0)
     }
 
@@ -238,7 +296,11 @@ impl<'a> Search<'a> {
         let order = self.order_of(record);
         match record.what {
             Recorded::Charge => Some(unknown_charge(record, order)),
-            Recorded::Refund => Some(self.unknown_refund(record, order)),
+            Recorded::Refund => {
+                let mut nothing = 0;
+                let left = order.and_then(|order| self.left.get_mut(&order.id)).unwrap_or(&mut nothing);
+                Some(unknown_refund(record, order, left))
+            }
             Recorded::Transfer => Some(
                 found_only_there(Kind::TransferOnlyAtProvider, record, order)
                     .says("The provider sent money to a freelancer, and our books know nothing of it.")
@@ -247,33 +309,8 @@ impl<'a> Search<'a> {
             Recorded::Reversal => Some(unknown_reversal(record, order)),
             Recorded::Chargeback | Recorded::Reinstatement => Some(unknown_chargeback(record, order)),
             Recorded::FailedPayout => self.failed_payout(record, order),
+            Recorded::PutIn | Recorded::TakenOut => Some(unknown_movement(record)),
         }
-    }
-
-    fn unknown_refund(&mut self, record: &Record, order: Option<&OrderBooks>) -> Difference {
-        let difference = found_only_there(Kind::RefundOnlyAtProvider, record, order)
-            .says("The provider gave money back to a buyer, and our books know nothing of it.");
-        let is_ours = |order: &&OrderBooks| {
-            order
-                .entries
-                .iter()
-                .any(|entry| entry.what == Recorded::Charge && entry.reference.as_ref() == Some(&record.of))
-        };
-        let Some(order) = order.filter(is_ours) else {
-            return difference.advice(
-                "It gives back a charge that is not in our books: decide both cases together, nothing can be booked for one order.",
-            );
-        };
-        let escrow = self.escrow.entry(order.id).or_default();
-        let held = *escrow >= record.amount.minor() && order.escrow.currency() == record.amount.currency();
-        let from = if held { Account::Escrow(order.id) } else { Account::Losses };
-        if held {
-            *escrow -= record.amount.minor();
-        }
-        let (source, amount) = (if held { "the order's escrow" } else { "losses" }, record.amount);
-        difference.propose(Proposal::of(order.id, from, Account::Provider, amount)).advice(&format!(
-            "Approve to book it from {source}. Ask who gave it back outside Guildhall, and why."
-        ))
     }
 
     fn failed_payout(&self, record: &Record, order: Option<&OrderBooks>) -> Option<Difference> {
@@ -317,14 +354,18 @@ impl<'a> Search<'a> {
             Recorded::Transfer => (
                 Kind::TransferOnlyLocal,
                 "Our books say that a freelancer was paid, and the provider has no transfer of it.",
-                "The freelancer has not got it. Send it at the provider, from the same charge and as much: the next run takes it for this one.",
+                "The freelancer has not got it. Send it at the provider, as much and with the order's id as the transfer group: the next run takes it for this one.",
             ),
             Recorded::Reversal => (
                 Kind::TransferOnlyAtProvider,
                 "Our books say that a transfer came back, and the provider says that it stands.",
                 "The freelancer has the money and can be paid it again. Have the transfer reversed at the provider.",
             ),
-            Recorded::Chargeback | Recorded::Reinstatement | Recorded::FailedPayout => (
+            Recorded::Chargeback
+            | Recorded::Reinstatement
+            | Recorded::FailedPayout
+            | Recorded::PutIn
+            | Recorded::TakenOut => (
                 Kind::ChargebackOnlyLocal,
                 "Our books say that a bank moved money, and the provider knows nothing of it.",
                 "Look at the charge's dispute at the provider, and at who booked this.",
@@ -396,164 +437,6 @@ fn mismatch(order: &OrderBooks, entry: &Entry, record: &Record) -> Option<Differ
         advice,
         is_summary: false,
     })
-}
-
-fn unknown_charge(record: &Record, order: Option<&OrderBooks>) -> Difference {
-    let fee = fee_of(record).unwrap_or(0);
-    let Some(order) = order else {
-        return found_only_there(Kind::MissingLocalCharge, record, None)
-            .says("The provider took money, and it names nothing of ours.")
-            .advice(
-                "Find out who was charged. Give it back at the provider if nobody here sold anything for it.",
-            );
-    };
-    let paid = |entry: &Entry| entry.what == Recorded::Charge && entry.standing == Standing::Booked;
-    if order.entries.iter().any(paid) {
-        return found_only_there(Kind::DuplicateCharge, record, Some(order))
-            .says("The provider took money for an order that is paid by another charge.")
-            .advice("Give this charge back at the provider: when it has gone back whole, nothing is different any more.");
-    }
-    let minor = record.amount.minor();
-    let lines = [(Account::Provider, fee - minor), (Account::Costs, -fee), (Account::Losses, minor)];
-    let lines = lines.into_iter().filter(|(_, minor)| *minor != 0).collect();
-    found_only_there(Kind::MissingLocalCharge, record, Some(order))
-        .says("The provider took a buyer's money, and our books know nothing of it.")
-        .propose(Proposal { order_id: order.id, currency: record.amount.currency(), lines })
-        .advice("Approve to book what is held for the buyer, then give the charge back at the provider: the next run finds that refund and proposes to book it too. Or only give it back: when it has gone back whole, nothing is different any more.")
-}
-
-fn unknown_reversal(record: &Record, order: Option<&OrderBooks>) -> Difference {
-    let difference = found_only_there(Kind::TransferReversedOutside, record, order)
-        .says("A transfer to a freelancer was taken back at the provider, and our books say that he has it.");
-    let Some(order) = order else {
-        return difference.advice("Our books do not know the transfer either: find out whose it was.");
-    };
-    let payable = Account::Payable(order.freelancer_id);
-    difference
-        .propose(Proposal::of(order.id, Account::Provider, payable, record.amount))
-        .advice("Approve to owe it to the freelancer again. Ask who took it back outside Guildhall, and why.")
-}
-
-fn unknown_chargeback(record: &Record, order: Option<&OrderBooks>) -> Difference {
-    let (says, sign) = match record.what {
-        Recorded::Reinstatement => ("A bank gave back what it had withdrawn, and our books do not know.", -1),
-        _ => ("A bank withdrew a buyer's money, and our books do not know.", 1),
-    };
-    let mut difference = found_only_there(Kind::ChargebackUnseen, record, order).says(says);
-    let Some(order) = order else {
-        return difference
-            .advice("It belongs to a charge that our books do not know: look at both at the provider.");
-    };
-    let booked = order.entries.iter().filter(|entry| entry.what == record.what).count();
-    difference.ours = Some(serde_json::json!({ "booked_before": booked }));
-    let (minor, fee) = (sign * record.amount.minor(), fee_of(record).unwrap_or(0));
-    let lines = [(Account::Losses, -minor), (Account::Costs, -fee), (Account::Provider, minor + fee)];
-    let lines = lines.into_iter().filter(|(_, minor)| *minor != 0).collect();
-    difference
-        .propose(Proposal { order_id: order.id, currency: record.amount.currency(), lines })
-        .advice("Approve to book it against losses, as a chargeback that was told of. Answer the dispute at the provider in time.")
-}
-
-/// A difference of which the provider alone has something.
-fn found_only_there(kind: Kind, record: &Record, order: Option<&OrderBooks>) -> Difference {
-    Difference {
-        kind,
-        subject: subject_of(&record.reference),
-        order_id: order.map(|order| order.id),
-        at: record.at,
-        says: String::new(),
-        ours: None,
-        theirs: Some(told(record)),
-        effect: summed([moves(record.what, record.amount, fee_of(record).unwrap_or(0))]),
-        proposed: None,
-        advice: String::new(),
-        is_summary: false,
-    }
-}
-
-impl Difference {
-    fn says(mut self, what: &str) -> Self {
-        let theirs = self.theirs.as_ref();
-        let member =
-            |name: &str| theirs.and_then(|told| told.get(name)?.as_str()).unwrap_or_default().to_owned();
-        self.says = format!("{what} {}: {} {}.", member("reference"), member("amount"), member("currency"));
-        self
-    }
-
-    fn propose(mut self, proposal: Proposal) -> Self {
-        self.proposed = Some(proposal);
-        self
-    }
-
-    fn advice(mut self, what: &str) -> Self {
-        what.clone_into(&mut self.advice);
-        self
-    }
-}
-
-/// Both balances.
-pub struct Balances<'a> {
-    /// What the provider holds for us, by our books.
-    pub ours: &'a [Money],
-    /// By its own word.
-    pub theirs: &'a [Money],
-    /// What our books will know when they are told.
-    pub under_way: &'a [Money],
-    /// What was accepted as it is.
-    pub accepted: &'a [Money],
-}
-
-/// A line for each currency in which the balances differ, with what that comes from; a difference of its own where
-/// nothing explains it.
-pub fn balance(sides: &Balances, differences: &[Difference], at: Time) -> Vec<Difference> {
-    let subtracted = |sums: &[Money]| sums.iter().copied().map(against).collect::<Vec<_>>();
-    let parts = [
-        sides.theirs.to_vec(),
-        subtracted(sides.ours),
-        subtracted(sides.under_way),
-        subtracted(sides.accepted),
-    ];
-    let too_much = summed(parts.into_iter().flatten());
-    too_much.into_iter().map(|more| balance_differs(more, sides, differences, at)).collect()
-}
-
-fn balance_differs(more: Money, sides: &Balances, differences: &[Difference], at: Time) -> Difference {
-    let currency = more.currency();
-    let mut rest = more.minor();
-    let mut parts = Vec::new();
-    for difference in differences {
-        for effect in difference.effect.iter().filter(|effect| effect.currency() == currency) {
-            rest -= effect.minor();
-            parts.push(format!("{effect} {}", difference.kind));
-        }
-    }
-    if rest != 0 {
-        parts.push(format!("{} unexplained", more.with_minor(rest)));
-    }
-    let side = |sums: &[Money]| of_currency(sums, currency);
-    let (by, than) = if more.minor() < 0 { (against(more), "less") } else { (more, "more") };
-    Difference {
-        kind: Kind::BalanceDiffers,
-        subject: subject_of(&format!("balance|{currency}|{rest}")),
-        order_id: None,
-        at,
-        says: format!("The provider holds {by} {currency} {than} than our books say: {}.", parts.join(", ")),
-        ours: Some(serde_json::json!({ "balance": side(sides.ours), "currency": currency })),
-        theirs: Some(serde_json::json!({ "balance": side(sides.theirs), "currency": currency })),
-        effect: summed([more.with_minor(rest)]),
-        proposed: None,
-        advice: match rest {
-            0 => "Decide what it is made of.".to_owned(),
-            _ => "Run `guildhall reconcile` over a longer time: what explains it lies before this window, or is of a kind that the provider does not list.".to_owned(),
-        },
-        is_summary: rest == 0,
-    }
-}
-
-/// The sum in one currency.
-pub fn of_currency(sums: &[Money], currency: Currency) -> Money {
-    let found = sums.iter().find(|sum| sum.currency() == currency);
-    found.copied().unwrap_or(Money::new(0, currency))
 }
 
 #[cfg(test)]

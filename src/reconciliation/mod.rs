@@ -14,7 +14,7 @@ mod statements;
 
 use crate::problems;
 
-pub use commands::{approve, book};
+pub use commands::approve;
 pub use compare::compare;
 pub use model::{Difference, Entry, KINDS, OrderBooks, Ours, Proposal, Standing, Window, subject_of};
 pub use reactions::{daily, run, start};

@@ -33,6 +33,7 @@ pub const KINDS: &[Kind] = &[
     Kind::FeeDrift,
     Kind::PayoutFailed,
     Kind::BalanceDiffers,
+    Kind::HouseMovement,
 ];
 
 /// From a moment on, and before another.
@@ -84,7 +85,8 @@ pub struct Entry {
 pub struct OrderBooks {
     pub id: Id<()>,
     pub freelancer_id: Id<()>,
-    pub escrow: Money,
+    /// What of its payment has gone back in no way.
+    pub left: Money,
     pub entries: Vec<Entry>,
 }
 
@@ -235,14 +237,16 @@ pub fn word(what: Recorded) -> &'static str {
         Recorded::Chargeback => "chargeback",
         Recorded::Reinstatement => "reinstatement of a chargeback",
         Recorded::FailedPayout => "failed payout",
+        Recorded::PutIn => "payment in",
+        Recorded::TakenOut => "payment out",
     }
 }
 
 /// By how much what the provider holds for us grows with it.
 pub fn moves(what: Recorded, amount: Money, fee_minor: i64) -> Money {
     let minor = match what {
-        Recorded::Charge | Recorded::Reversal | Recorded::Reinstatement => amount.minor(),
-        Recorded::Refund | Recorded::Transfer | Recorded::Chargeback => -amount.minor(),
+        Recorded::Charge | Recorded::Reversal | Recorded::Reinstatement | Recorded::PutIn => amount.minor(),
+        Recorded::Refund | Recorded::Transfer | Recorded::Chargeback | Recorded::TakenOut => -amount.minor(),
         Recorded::FailedPayout => 0,
     };
     amount.with_minor(minor.saturating_sub(fee_minor))
@@ -294,7 +298,7 @@ impl Sums {
             Recorded::Reversal => (&mut self.transferred, -amount.minor()),
             Recorded::Chargeback => (&mut self.charged_back, amount.minor()),
             Recorded::Reinstatement => (&mut self.charged_back, -amount.minor()),
-            Recorded::FailedPayout => return,
+            Recorded::FailedPayout | Recorded::PutIn | Recorded::TakenOut => return,
         };
         *sum = sum.saturating_add(minor);
         self.fees = self.fees.saturating_add(fee_minor);

@@ -51,7 +51,13 @@ pub fn order_of(tx: &Tx, record: &Record) -> Result<Option<Id<()>>> {
     }
     let known = "select order_id from payments where transaction_id = $1
          union all select order_id from payout_items where transaction_id = $1";
-    tx.first(known, params![record.of], |row| row.next())
+    if let Some(order) = tx.first(known, params![record.of], |row| row.next())? {
+        return Ok(Some(order));
+    }
+    match named_in(&record.of).filter(|_| record.what == Recorded::Transfer) {
+        Some(order) => tx.first("select id from orders where id = $1", params![order], |row| row.next()),
+        None => Ok(None),
+    }
 }
 
 /// What the ledger says that the provider did for an order: by kind and cause, how much came in, and when.
@@ -71,8 +77,13 @@ pub fn books(tx: &Tx, order: Id<()>, provider: &str) -> Result<Option<OrderBooks
     entries.extend(transfers(tx, order, provider, charge.as_deref(), &booked)?);
     entries.extend(chargebacks(charge.as_deref(), &booked));
     entries.extend(charges);
-    let held = ledger::balance(tx, &Account::Escrow(order), currency)?;
-    Ok(Some(OrderBooks { id: order, freelancer_id, escrow: Money::new(held, currency), entries }))
+    let left: i64 = tx.one(
+        "select cast(coalesce(sum(amount_minor - refunded_minor - charged_back_minor), 0) as bigint)
+         from payments where order_id = $1 and status = 'success'",
+        params![order],
+        |row| row.next(),
+    )?;
+    Ok(Some(OrderBooks { id: order, freelancer_id, left: Money::new(left, currency), entries }))
 }
 
 fn booked(tx: &Tx, order: Id<()>) -> Result<Booked> {
@@ -319,12 +330,13 @@ pub fn case(tx: &Tx, id: Id<()>) -> Result<Option<Found>> {
     })
 }
 
-/// When the last run that was finished ended its window.
-pub fn last_window(tx: &Tx) -> Result<Option<Time>> {
-    tx.first(
-        "select window_to from reconciliations where finished_at is not null order by window_to desc limit 1",
+/// What the runs that were finished have compared, the earliest first.
+pub fn windows(tx: &Tx) -> Result<Vec<Window>> {
+    tx.all(
+        "select window_from, window_to from reconciliations where finished_at is not null
+         order by window_from, window_to",
         params![],
-        |row| row.next(),
+        |row| Ok(Window { from: row.next()?, to: row.next()? }),
     )
 }
 
@@ -368,19 +380,26 @@ pub fn still_stands(tx: &Tx, kind: Kind, detail: &Value) -> Result<bool> {
         detail.get(side).and_then(|side| side.get(member)?.as_str()).unwrap_or_default().to_owned()
     };
     let (reference, of) = (text("theirs", "reference"), text("theirs", "of"));
+    let money = || {
+        Some(
+            Money::parse(&text("theirs", "amount"), Currency::parse(&text("theirs", "currency"))?)
+                .ok()?
+                .minor(),
+        )
+    };
     let booked_since = match kind {
-        Kind::MissingLocalCharge => tx.exists(
-            "select 1 from payments p join ledger_journals j on j.cause_id = p.id and j.kind = 'charge'
-             where p.transaction_id = $1",
-            params![reference],
+        Kind::MissingLocalCharge | Kind::DuplicateCharge => !tx.exists(
+            "select 1 from payments where id = $1 and status = 'failed' and late_capture = false and amount_minor = $2",
+            params![Id::<()>::from_wire(&text("ours", "id")), money()],
         )?,
         Kind::RefundOnlyAtProvider => tx.exists(
             "select 1 from refunds where transaction_id = $1 and status = 'success'",
             params![reference],
         )?,
-        Kind::TransferReversedOutside => tx.exists(
-            "select 1 from payout_items where transaction_id = $1 and status = 'returned'",
-            params![of],
+        // Only the whole of it can be paid out again.
+        Kind::TransferReversedOutside => !tx.exists(
+            "select 1 from payout_items where transaction_id = $1 and status = 'paid' and amount_minor = $2",
+            params![of, money()],
         )?,
         Kind::ChargebackUnseen => {
             let given_back = text("theirs", "what").starts_with("reinstatement");

@@ -27,6 +27,8 @@ const SETTLED_AFTER: Duration = Duration::from_secs(3_600);
 const OVERLAP: Duration = DAY;
 /// Open differences are looked at again for so long, whatever the window.
 const LOOKED_AT_AGAIN: Duration = Duration::from_secs(35 * 86_400);
+/// Those that are older than this only once a week: what the provider has to list does not grow by a case that stays open.
+const EACH_NIGHT: Duration = Duration::from_secs(7 * 86_400);
 /// The day is over everywhere, and not many people are awake.
 const DAILY_AT: Duration = Duration::from_secs(3 * 3_600);
 /// A run that failed is tried again.
@@ -106,6 +108,8 @@ async fn look_once(app: &App, window: Window) -> Result<Look> {
             Kind::BalanceDiffers => {
                 balance.is_some() && !reported.iter().any(|found| found.subject == case.subject)
             }
+            // Told by a notice too, which no later record repeats: somebody decides it.
+            Kind::PayoutFailed => false,
             _ => asked.contains(case.at),
         })
         .map(|case| (case.kind, case.subject))
@@ -129,12 +133,18 @@ fn reach(tx: &Tx, window: &Window, provider: &str) -> Result<(Window, Time)> {
         let was_booked = |entry: &&Entry| entry.standing == Standing::Booked && window.contains(entry.at);
         from = entries.iter().filter(was_booked).map(|entry| entry.since).fold(from, Ord::min);
     }
-    let old = now.minus(LOOKED_AT_AGAIN);
+    let old = now.minus(if is_weekly(window.to) { LOOKED_AT_AGAIN } else { EACH_NIGHT });
     let open = queries::known(tx)?.into_iter().filter(|known| known.decided.is_none() && known.at >= old);
     let from = open.map(|known| known.at).fold(from, Ord::min);
     let to = window.to.plus(OVERLAP);
     // The last seconds too: what has moved up to now is in the balance.
     Ok((Window { from, to: if to >= now { now.plus(Duration::from_secs(60)) } else { to } }, now))
+}
+
+/// Whether the window ends on the one day of the week.
+fn is_weekly(to: Time) -> bool {
+    let day = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX);
+    to.as_micros().div_euclid(day).rem_euclid(7) == 4
 }
 
 fn around(window: &Window) -> Window {
@@ -220,12 +230,24 @@ fn next_hour(now: Time) -> Time {
     if today > now { today } else { today.plus(DAY) }
 }
 
-/// The days since the last run, yesterday at least.
+/// The days since the first that no run has compared, yesterday at least.
 fn days_since(tx: &Tx) -> Result<Window> {
     let to = midnight(tx.now());
-    let yesterday = to.minus(DAY);
-    let last = queries::last_window(tx)?.map_or(yesterday, midnight);
-    Ok(Window { from: last.min(yesterday).max(to.minus(LOOKED_AT_AGAIN)), to })
+    let (yesterday, oldest) = (to.minus(DAY), to.minus(LOOKED_AT_AGAIN));
+    let compared = compared_until(&queries::windows(tx)?, oldest).map_or(yesterday, midnight);
+    Ok(Window { from: compared.min(yesterday).max(oldest), to })
+}
+
+/// Up to when everything since `oldest` was compared without a gap; `windows` in their order. `None` before the first run:
+/// what was before it is nobody's gap.
+fn compared_until(windows: &[Window], oldest: Time) -> Option<Time> {
+    let mut until = windows.first()?.from.max(oldest);
+    for window in windows {
+        if window.from <= until {
+            until = until.max(window.to);
+        }
+    }
+    Some(until)
 }
 
 /// What the timer does: it is set for tomorrow first, and the run goes on by itself, for it may take long.
@@ -271,5 +293,23 @@ mod tests {
         assert_eq!(next_hour(at("2026-10-05T02:59:59Z")), at("2026-10-05T03:00:00Z"));
         assert_eq!(next_hour(at("2026-10-05T03:00:00Z")), at("2026-10-06T03:00:00Z"));
         assert_eq!(midnight(at("2026-10-05T03:00:00Z")), at("2026-10-05T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_run_by_hand_does_not_hide_the_days_that_none_compared() {
+        let at = |day: i64| Time::from_micros(day * 86_400_000_000);
+        let window = |from, to| Window { from: at(from), to: at(to) };
+        assert_eq!(compared_until(&[], at(0)), None);
+        assert_eq!(compared_until(&[window(10, 11), window(11, 12)], at(0)), Some(at(12)));
+        let with_gap = [window(10, 11), window(15, 17)];
+        assert_eq!(compared_until(&with_gap, at(0)), Some(at(11)), "four days are missing");
+        assert_eq!(compared_until(&[window(2, 40), with_gap[0], with_gap[1]], at(0)), Some(at(40)));
+        assert_eq!(compared_until(&[window(1, 2), window(40, 41)], at(20)), Some(at(20)));
+    }
+
+    #[test]
+    fn what_is_old_is_looked_at_once_a_week() {
+        let day = |day: i64| Time::from_micros(day * 86_400_000_000);
+        assert_eq!((100..107).filter(|at| is_weekly(day(*at))).count(), 1);
     }
 }

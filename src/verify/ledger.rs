@@ -103,12 +103,34 @@ fn earned_as_released(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     })
 }
 
-/// A difference that was booked has its journal, of exactly the lines that its case proposes. A transfer that was reversed
-/// comes back by the journal of payouts.
+/// Where the journal of a difference is that was booked: mostly its own; a refund, a charge or a transfer that was taken back
+/// has the one that payments and payouts have for it.
+const ADJUSTED: &[(&str, &str)] = &[
+    ("'refund_only_at_provider'", "left join refunds r on r.transaction_id = c.detail -> 'theirs' ->> 'reference' and r.status = 'success'
+         left join ledger_journals j on j.cause_id = r.id and j.kind = 'refund'"),
+    ("'transfer_reversed_outside'", "left join payout_items i on i.transaction_id = c.detail -> 'theirs' ->> 'of' and i.status = 'returned'
+         left join ledger_journals j on j.cause_id = i.id and j.kind = 'payout_returned'"),
+];
+
+/// A difference that was booked has its journal, of exactly the lines that its case proposes.
 fn adjusted_as_proposed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
-    let adjusted = "select c.id, c.detail, j.id from cases c
-         left join ledger_journals j on j.cause_id = c.id and j.kind = 'adjustment' where c.resolution = 'booked' and c.kind <> 'transfer_reversed_outside'";
-    found.search(tx, adjusted, params![], |row| {
+    let own = "c.kind not in ('refund_only_at_provider', 'transfer_reversed_outside', 'missing_local_charge', 'duplicate_charge')";
+    as_proposed(
+        tx,
+        found,
+        "left join ledger_journals j on j.cause_id = c.id and j.kind = 'adjustment'",
+        own,
+    )?;
+    for (kind, journal) in ADJUSTED {
+        as_proposed(tx, found, journal, &format!("c.kind = {kind}"))?;
+    }
+    given_back(tx, found)
+}
+
+fn as_proposed(tx: &Tx, found: &mut Witnesses, journal: &str, of: &str) -> Result<()> {
+    let adjusted =
+        format!("select c.id, c.detail, j.id from cases c {journal} where c.resolution = 'booked' and {of}");
+    found.search(tx, &adjusted, params![], |row| {
         let (case, detail): (Id<()>, crate::db::Json<serde_json::Value>) = (row.next()?, row.next()?);
         let Some(journal) = row.next::<Option<Id<()>>>()? else {
             return Ok(Some(format!("case {case} is booked, and there is no journal of it")));
@@ -122,6 +144,17 @@ fn adjusted_as_proposed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         Ok((proposed.as_ref() != Some(&lines)).then(|| {
             format!("journal {journal} of case {case} is not what was proposed")
         }))
+    })
+}
+
+/// A charge that nobody knew of was booked for its payment, and all of it goes back.
+fn given_back(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let charges = "select c.id from cases c
+         where c.resolution = 'booked' and c.kind in ('missing_local_charge', 'duplicate_charge') and not exists (
+             select 1 from payments p join ledger_journals j on j.cause_id = p.id and j.kind = 'charge'
+             where p.order_id = c.order_id and p.late_capture = true and p.refunded_minor = p.amount_minor)";
+    found.search(tx, charges, params![], |row| {
+        Ok(Some(format!("case {} is booked, and no charge goes back for it", row.next::<Id<()>>()?)))
     })
 }
 

@@ -67,6 +67,8 @@ words! {
         PayoutFailed = "payout_failed",
         /// The provider holds another sum than our books say, and no difference explains it.
         BalanceDiffers = "balance_differs",
+        /// Money of the house itself came to the provider or left it: its bank, or what the provider charges the house.
+        HouseMovement = "house_movement",
         /// A bank takes back more than is left of a payment: the house bears the rest.
         ChargebackExceeds = "chargeback_exceeds",
     }

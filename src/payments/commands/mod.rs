@@ -5,6 +5,7 @@ mod bounced;
 mod charge;
 mod chargeback;
 mod debt;
+mod elsewhere;
 mod escrow;
 mod mend;
 mod recovery;
@@ -27,6 +28,7 @@ pub use charge::{
 };
 pub use chargeback::{came_back, chargeback_told};
 pub use debt::ready_to_pay_out;
+pub use elsewhere::{GivenBack, given_back_elsewhere};
 pub use escrow::{held, release_order};
 pub use mend::{
     asked_elsewhere, asked_refund, refund_answered, refund_not_executed, refunded_by_hand, send_refund_anew,

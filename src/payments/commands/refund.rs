@@ -299,7 +299,7 @@ fn has_place(tx: &Tx, payment: &Payment, refund: &Refund) -> Result<bool> {
         && (refund.taken.were_released() || !order_of(tx, payment)?.status.is_final()))
 }
 
-fn succeeded(tx: &Tx, payment: &Payment, refund: Refund, reference: &str) -> Result<()> {
+pub(super) fn succeeded(tx: &Tx, payment: &Payment, refund: Refund, reference: &str) -> Result<()> {
     let refund = decide(tx, refund, MovementStatus::Success, Some(reference))?;
     let minor = refund.amount.minor();
     book(tx, &refund, "refund", &[(reserved(&refund), -minor), (Account::Provider, minor)])?;

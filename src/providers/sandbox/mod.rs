@@ -220,9 +220,11 @@ impl Provider for Sandbox {
         self.read(|tx| {
             let everything = records(tx, Time::from_micros(0), tx.now().plus(SETTLES_AFTER))?;
             Ok(summed(everything.into_iter().map(|record| match record.what {
-                Recorded::Charge | Recorded::Reversal | Recorded::Reinstatement => record.amount,
+                Recorded::Charge | Recorded::Reversal | Recorded::Reinstatement | Recorded::PutIn => {
+                    record.amount
+                }
                 Recorded::FailedPayout => record.amount.with_minor(0),
-                Recorded::Refund | Recorded::Transfer | Recorded::Chargeback => {
+                Recorded::Refund | Recorded::Transfer | Recorded::Chargeback | Recorded::TakenOut => {
                     record.amount.with_minor(-record.amount.minor())
                 }
             })))

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::id::Id;
+use crate::money::Currency;
 use crate::reconciliation::model::{Sums, Window};
+use crate::time::Time;
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -52,7 +55,7 @@ fn ours() -> Ours {
         entry(Recorded::Refund, 3, "re_1", "ch_1", 1_000),
         entry(Recorded::Transfer, 4, "tr_1", "ch_1", 5_000),
     ];
-    let order = OrderBooks { id: id(1), freelancer_id: id(9), escrow: usd(4_000), entries };
+    let order = OrderBooks { id: id(1), freelancer_id: id(9), left: usd(9_000), entries };
     let day = Window { from: at(0), to: at(24) };
     Ours { orders: vec![order], window: day, asked: day, settled_before: at(24) }
 }
@@ -93,18 +96,18 @@ fn a_charge_that_names_nothing_of_ours_is_missing_here() {
 }
 
 #[test]
-fn a_charge_of_a_payment_that_failed_here_is_held_for_its_buyer() {
+fn a_charge_of_a_payment_that_failed_here_is_booked_and_goes_back() {
     let mut ours = ours();
     ours.orders[0].entries.truncate(1);
     ours.orders[0].entries[0].standing = Standing::Off;
     let mut charge = record(Recorded::Charge, "ch_1", "ch_1", 10_000);
     charge.fee = Some(usd(300));
-    let found = only(Kind::MissingLocalCharge, &ours, &[charge]);
-    assert_eq!(
-        lines(&found),
-        [(Account::Provider, -9_700), (Account::Costs, -300), (Account::Losses, 10_000)]
-    );
+    let found = only(Kind::MissingLocalCharge, &ours, std::slice::from_ref(&charge));
+    let back = Account::Refunds(id(1));
+    assert_eq!(lines(&found), [(Account::Provider, -9_700), (Account::Costs, -300), (back, 10_000)]);
     assert_eq!(found.effect, [usd(9_700)]);
+    charge.amount = usd(10_001);
+    assert_eq!(only(Kind::MissingLocalCharge, &ours, &[charge]).proposed, None, "nobody agreed to that");
 }
 
 #[test]
@@ -164,18 +167,15 @@ fn a_second_charge_of_a_paid_order_is_a_duplicate_until_it_went_back() {
 }
 
 #[test]
-fn a_refund_at_the_provider_is_taken_from_escrow_as_long_as_that_holds_it() {
+fn a_refund_at_the_provider_is_one_of_the_payment_as_long_as_that_has_as_much_left() {
     let mut theirs = theirs();
-    theirs.push(record(Recorded::Refund, "re_2", "ch_1", 3_000));
-    let escrow = Account::Escrow(id(1));
+    theirs.push(record(Recorded::Refund, "re_2", "ch_1", 7_000));
+    let back = Account::Refunds(id(1));
     let found = only(Kind::RefundOnlyAtProvider, &ours(), &theirs);
-    assert_eq!(lines(&found), [(escrow, -3_000), (Account::Provider, 3_000)]);
-    theirs.push(record(Recorded::Refund, "re_3", "ch_1", 1_001));
+    assert_eq!(lines(&found), [(back, -7_000), (Account::Provider, 7_000)]);
+    theirs.push(record(Recorded::Refund, "re_3", "ch_1", 2_001));
     let both: Vec<_> = compare(&ours(), &theirs).iter().flat_map(lines).collect();
-    assert_eq!(
-        both,
-        [(escrow, -3_000), (Account::Provider, 3_000), (Account::Losses, -1_001), (Account::Provider, 1_001)]
-    );
+    assert_eq!(both, [(back, -7_000), (Account::Provider, 7_000)], "2.000 are left");
 }
 
 #[test]
@@ -211,6 +211,65 @@ fn a_transfer_that_was_taken_back_is_owed_again() {
     ours.orders[0].entries.push(known);
     assert_eq!(compare(&ours, &theirs), []);
     assert_eq!(only(Kind::TransferOnlyAtProvider, &ours, &theirs[..3]).subject, id(4));
+}
+
+#[test]
+fn a_transfer_that_was_taken_back_in_part_is_not_owed_again_as_a_whole() {
+    let mut theirs = theirs();
+    theirs.push(record(Recorded::Reversal, "trr_1", "tr_1", 2_000));
+    let mut ours = ours();
+    let part = only(Kind::AmountDiffers, &ours, &theirs);
+    assert_eq!((part.proposed, part.effect), (None, vec![usd(2_000)]));
+    theirs.push(record(Recorded::Reversal, "trr_2", "tr_1", 3_000));
+    let whole = only(Kind::TransferReversedOutside, &ours, &theirs);
+    assert_eq!(lines(&whole), [(Account::Provider, -5_000), (Account::Payable(id(9)), 5_000)]);
+    let mut known = entry(Recorded::Reversal, 4, "", "tr_1", 5_000);
+    known.reference = None;
+    ours.orders[0].entries.push(known);
+    let outcome = Comparison::of(&ours, &theirs);
+    assert_eq!(outcome.differences, [], "the notice of the second part was enough");
+    assert!(outcome.days.values().all(|(ours, theirs)| ours == theirs), "{:?}", outcome.days);
+}
+
+#[test]
+fn a_transfer_that_our_books_say_never_was_and_that_came_back_is_nothing() {
+    let mut ours = ours();
+    ours.orders[0].entries[2].standing = Standing::Off;
+    let mut theirs = theirs();
+    theirs.push(record(Recorded::Reversal, "trr_1", "tr_1", 5_000));
+    assert_eq!(compare(&ours, &theirs), []);
+}
+
+#[test]
+fn a_transfer_made_by_hand_is_known_by_the_order_that_it_is_grouped_with() {
+    let mut theirs = theirs();
+    let group = id(1).to_string();
+    theirs[2] = record(Recorded::Transfer, "tr_9", &group, 5_000);
+    assert_eq!(compare(&ours(), &theirs), []);
+    theirs.push(record(Recorded::Transfer, "tr_10", &group, 5_000));
+    assert_eq!(only(Kind::TransferOnlyAtProvider, &ours(), &theirs).order_id, Some(id(1)));
+}
+
+#[test]
+fn a_dispute_that_takes_and_gives_back_is_two_things_to_decide() {
+    let mut theirs = theirs();
+    theirs.push(record(Recorded::Chargeback, "du_1", "ch_1", 10_000));
+    theirs.push(record(Recorded::Reinstatement, "du_1", "ch_1", 10_000));
+    let found = compare(&ours(), &theirs);
+    assert_eq!(found.iter().map(|found| found.kind).collect::<Vec<_>>(), [Kind::ChargebackUnseen; 2]);
+    assert_ne!(found[0].subject, found[1].subject);
+}
+
+#[test]
+fn what_the_house_moves_itself_is_named_and_explains_the_balance() {
+    let mut theirs = theirs();
+    theirs.push(record(Recorded::TakenOut, "po_1", "payout", 3_000));
+    let found = only(Kind::HouseMovement, &ours(), &theirs);
+    assert_eq!((found.effect.clone(), found.order_id), (vec![usd(-3_000)], None));
+    let (here, there) = ([usd(4_000)], [usd(1_000)]);
+    let sides = Balances { ours: &here, theirs: &there, under_way: &[], accepted: &[] };
+    let sums = balance(&sides, &[found], at(10));
+    assert!(sums[0].is_summary && sums[0].says.contains("-30.00 house_movement"), "{}", sums[0].says);
 }
 
 #[test]
@@ -341,7 +400,7 @@ fn clean(stories: &[Story]) -> (Ours, Vec<Record>) {
         if *reversed == 2 {
             both(Recorded::Chargeback, base + 30, format!("dp_{number}"), &charge, *charged, 0);
         }
-        orders.push(OrderBooks { id: id(base + 999), freelancer_id: id(7), escrow: usd(0), entries });
+        orders.push(OrderBooks { id: id(base + 999), freelancer_id: id(7), left: usd(0), entries });
     }
     records.reverse();
     (Ours { orders, ..ours() }, records)
