@@ -1,4 +1,4 @@
-//! The checks each hour, for the metrics: one process runs them, on a snapshot of its own, beside everything else.
+//! The checks each hour, for the metrics: one process runs them, each on a snapshot of its own, beside everything else.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::events;
 use crate::id::Id;
 
-use super::{CHECKS, Violation, run};
+use super::{CHECKS, Violation, run_one_by_one};
 
 /// The timer of the checks.
 pub const VERIFY_HOURLY: &str = "verify_hourly";
@@ -73,7 +73,7 @@ pub fn hourly(app: App, _: Id<()>) -> Pin<Box<dyn Future<Output = Result<()>> + 
 
 /// Runs every check and tells the metrics.
 async fn measure(app: &App) {
-    let found = match run(app.db()).await {
+    let found = match run_one_by_one(app.db()).await {
         Ok(found) => found,
         Err(error) => return tracing::warn!(%error, "the invariants could not be checked"),
     };

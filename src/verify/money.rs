@@ -160,9 +160,10 @@ impl Whereabouts {
             adjusted,
             ..
         } = self;
-        // What went back in no way; the whole while nothing was paid.
+        // What went back in no way; the whole while nothing was paid, or only too late and goes back.
         let left = match captured {
             0 => self.terms.total(),
+            _ if status == "pending" => self.terms.total(),
             _ => captured - refunded - reserved - charged_back - adjusted,
         };
         let due = self.terms.due(left);
