@@ -36,6 +36,10 @@ What happens without a request (each returns the object and tells it by webhook)
     reverse(transfer, amount=None)          somebody takes a transfer back
     enable(account), restrict(account)      a freelancer has said all, or Stripe wants more
     fail_payout(account, amount, currency)  a freelancer's bank takes no money
+    book_late(intent)                       a charge comes into Stripe's books after it was answered
+    pay_out(amount, currency)               the house takes money to its own bank
+
+A charge comes into Stripe's books at once only where `capture_method` says `automatic`, and `peer.late` is not set.
 
 Alone, the same over HTTP, without a key: GET / lists what there is with a form for each; POST to
     /peer/payment_intents/ID/authenticate   [success=false]      /peer/payment_intents/ID/settle   [success=false]
@@ -71,7 +75,7 @@ import urllib.parse
 KEY = "sk_test_the_peer_takes_any"
 PREFIX = {
     "payment_intent": "pi", "charge": "ch", "refund": "re", "transfer": "tr", "transfer_reversal": "trr",
-    "account": "acct", "dispute": "du", "balance_transaction": "txn", "event": "evt",
+    "account": "acct", "dispute": "du", "balance_transaction": "txn", "event": "evt", "payout": "po",
 }
 DECLINES = {
     "pm_card_visa_chargeDeclined": ("generic_decline", "Your card was declined."),
@@ -97,7 +101,7 @@ class Trouble:
 
 class Peer:
     def __init__(self, port=0, webhook=None, secret="whsec_peer"):
-        self.webhook, self.secret, self.hold = webhook, secret, False
+        self.webhook, self.secret, self.hold, self.late = webhook, secret, False, False
         self.objects = {kind: {} for kind in PREFIX}
         self.keys = {}              # idempotency key → (request, answer or None while it runs)
         self.troubles, self.calls, self.deliveries, self.dropped = [], [], [], set()
@@ -213,6 +217,21 @@ class Peer:
             self.tell("payout.failed", payout, account=account)
             return payout
 
+    def book_late(self, intent):
+        with self.lock:
+            charge = self.charge_of(intent)
+            assert charge["balance_transaction"] is None, "it is booked"
+            self.book_charge(charge)
+            self.tell("charge.updated", charge)
+            return charge
+
+    def pay_out(self, amount, currency="usd"):
+        with self.lock:
+            payout = self.make("payout", {"amount": amount, "currency": currency, "status": "paid", "automatic": True, "metadata": {}})
+            self.book(payout, "payout", -amount)
+            self.tell("payout.paid", payout)
+            return payout
+
     def deliver(self, event, times=1, at=None, secret=None):
         """Sends one now and says what each answer was."""
         return [self.send(event, at, secret) for _ in range(times)]
@@ -316,7 +335,7 @@ class Peer:
         return 200, found
 
     def create_intent(self, given):
-        self.known(given, "amount", "currency", "payment_method", "confirm", "automatic_payment_methods", "return_url", "transfer_group", "metadata")
+        self.known(given, "amount", "currency", "payment_method", "confirm", "capture_method", "automatic_payment_methods", "return_url", "transfer_group", "metadata")
         amount = self.amount(given)
         if amount > 99_999_999:
             raise Refusal(400, "amount_too_large", "Amount must be no more than 999999.99")
@@ -327,6 +346,7 @@ class Peer:
             "amount": amount, "amount_received": 0, "currency": given["currency"], "status": "requires_confirmation",
             "payment_method": method, "latest_charge": None, "next_action": None, "last_payment_error": None,
             "transfer_group": given.get("transfer_group"), "metadata": given.get("metadata", {}),
+            "capture_method": given.get("capture_method", "automatic_async"),
         })
         found["client_secret"] = f"{found['id']}_secret_{hashlib.sha256(found['id'].encode()).hexdigest()[:24]}"
         self.tell("payment_intent.created", found)
@@ -355,14 +375,18 @@ class Peer:
         charge = self.make("charge", {
             "amount": found["amount"], "currency": found["currency"], "payment_intent": found["id"], "status": "succeeded",
             "amount_refunded": 0, "amount_transferred": 0, "disputed": False, "metadata": dict(found["metadata"]),
-            "transfer_group": found["transfer_group"],
+            "transfer_group": found["transfer_group"], "balance_transaction": None,
         })
-        fee = min(found["amount"], (found["amount"] * 29 + 500) // 1_000 + 30)
-        charge["balance_transaction"] = self.book(charge, "charge", found["amount"], fee)["id"]
+        if found["capture_method"] == "automatic" and not self.late:
+            self.book_charge(charge)
         found |= {"status": "succeeded", "amount_received": found["amount"], "latest_charge": charge["id"], "last_payment_error": None}
         self.tell("charge.succeeded", charge)
         self.tell("payment_intent.succeeded", found)
         return found
+
+    def book_charge(self, charge):
+        fee = min(charge["amount"], (charge["amount"] * 29 + 500) // 1_000 + 30)
+        charge["balance_transaction"] = self.book(charge, "charge", charge["amount"], fee)["id"]
 
     def fail(self, found, error):
         found |= {"status": "requires_payment_method", "last_payment_error": error}
@@ -447,8 +471,13 @@ class Peer:
 
     def list(self, kind, given):
         filters = {"payment_intent", "charge", "transfer_group", "destination", "type"}
-        self.known(given, *LISTED, *filters)
+        self.known(given, *LISTED, *filters, "types")
         found = list(reversed(self.objects[kind].values()))
+        types = list(given.get("types", {}).values())
+        if len(types) > 20 or "type" in given and types:
+            raise Refusal(400, None, "types: up to 20 of them, and no type beside")
+        if types:
+            found = [one for one in found if one.get("type") in types]
         for name in filters & given.keys():
             found = [one for one in found if one.get(name) == given[name]]
         compare = {"gte": int.__ge__, "gt": int.__gt__, "lte": int.__le__, "lt": int.__lt__}

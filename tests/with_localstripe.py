@@ -13,7 +13,7 @@ import sys
 from aiohttp import web
 from localstripe import server
 
-UNKNOWN = ("transfer_group", "automatic_payment_methods", "return_url", "created")
+UNKNOWN = ("transfer_group", "types", "automatic_payment_methods", "return_url", "created")
 
 read_post_data = server.get_post_data
 answers = {}

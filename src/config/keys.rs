@@ -391,6 +391,20 @@ pub const KEYS: &[Key] = &[
         show: |config| shown(config.stripe.webhook_secrets_file.as_ref()),
     },
     Key {
+        name: "stripe_settlement_currencies",
+        about: "The currencies of the house's balances at Stripe: in others nothing is charged, for Stripe could not pay it out",
+        mend: "ISO 4217 codes, such as USD,EUR",
+        shape: Shape::List,
+        set: |config, text| {
+            config.stripe.settlement_currencies = list(text, Currency::parse)?;
+            Some(())
+        },
+        show: |config| {
+            let codes = config.stripe.settlement_currencies.iter().map(|currency| currency.code());
+            codes.collect::<Vec<_>>().join(",")
+        },
+    },
+    Key {
         name: "stripe_url",
         about: "Where Stripe's API answers; another one only for tests",
         mend: "an https URL without credentials, query or fragment, such as https://api.stripe.com",

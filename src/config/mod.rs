@@ -73,6 +73,8 @@ pub struct Stripe {
     /// What its webhooks are signed with.
     pub webhook_secrets: Vec<Secret>,
     pub webhook_secrets_file: Option<PathBuf>,
+    /// The currencies of the house's balances at Stripe; empty where nobody has said.
+    pub settlement_currencies: Vec<Currency>,
     pub url: String,
 }
 
@@ -83,6 +85,7 @@ impl Default for Stripe {
             secret_key_file: None,
             webhook_secrets: Vec::new(),
             webhook_secrets_file: None,
+            settlement_currencies: Vec::new(),
             url: "https://api.stripe.com".to_owned(),
         }
     }

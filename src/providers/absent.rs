@@ -6,8 +6,8 @@ use crate::money::Money;
 use crate::time::Time;
 
 use super::{
-    AccountState, Answering, Charge, ChargebackState, Forged, Notice, Onboarded, Onboarding, Outcome,
-    Provider, Record, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered,
+    AccountState, Answering, Charge, ChargebackState, Forged, Notice, NoticePage, Onboarded, Onboarding,
+    Outcome, Provider, Record, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered,
 };
 
 /// Has a name and answers nothing else: nothing was done.
@@ -88,7 +88,7 @@ impl Provider for Absent {
         self.refuse()
     }
 
-    fn notices<'a>(&'a self, _: Time) -> Answering<'a, Vec<Notice>> {
+    fn notices<'a>(&'a self, _: Time, _: Option<&'a str>) -> Answering<'a, NoticePage> {
         self.refuse()
     }
 

@@ -102,10 +102,10 @@ pub trait Provider: Send + Sync {
         now: Time,
     ) -> Answering<'a, Result<Notice, Forged>>;
 
-    /// What it has told, or would have told, since `from`, oldest first: for what did not arrive. Nothing where it does not
-    /// keep it. It may be a page: whoever wants all asks again from the newest on, until nothing newer comes.
-    fn notices<'a>(&'a self, _from: Time) -> Answering<'a, Vec<Notice>> {
-        Box::pin(async { Ok(Vec::new()) })
+    /// What it has told, or would have told, since `from`: for what did not arrive. Nothing where it does not keep it. A page
+    /// in no promised order; `rest` is where an earlier page said that it goes on.
+    fn notices<'a>(&'a self, _from: Time, _rest: Option<&'a str>) -> Answering<'a, NoticePage> {
+        Box::pin(async { Ok(NoticePage::default()) })
     }
 
     /// Everything that it did from `from` on and before `to`, for the reconciliation.
@@ -201,6 +201,8 @@ pub struct Onboarding {
     pub reference: Option<String>,
     /// Where the freelancer comes back to.
     pub return_url: String,
+    /// It was not asked for before.
+    pub begun_at: Time,
 }
 
 /// An account, and where its freelancer goes on.
@@ -302,6 +304,14 @@ pub struct Notice {
     pub live: bool,
     /// When it happened.
     pub at: Time,
+}
+
+/// Some of what a provider has told.
+#[derive(Debug, Clone, Default)]
+pub struct NoticePage {
+    pub notices: Vec<Notice>,
+    /// Where the rest of it goes on; `None` when this was all.
+    pub rest: Option<String>,
 }
 
 crate::words! {

@@ -7,11 +7,10 @@ use crate::error::Result;
 use crate::events;
 use crate::params;
 use crate::providers::{Notice, NoticeKind};
-use crate::time::Time;
 
 use super::WEBHOOK_APPLY;
-use super::model::{EventId, State, Told};
-use super::queries::cursor_of;
+use super::model::{EventId, Listing, State, Told};
+use super::queries::{cursor_of, rest_of};
 
 /// How long events are remembered: longer than any provider repeats one.
 const KEPT_FOR: Duration = Duration::from_secs(90 * 86_400);
@@ -117,13 +116,20 @@ fn close(tx: &Tx, id: EventId, state: State, note: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Notes up to when the provider's events were listed.
-pub fn listed(tx: &Tx, provider: &str, until: Time) -> Result<()> {
-    tx.execute(
-        "insert into settings (name, value) values ($1, $2)
-         on conflict (name) do update set value = excluded.value",
-        params![cursor_of(provider), until.to_string()],
-    )?;
+/// Notes how far a listing of the provider's events has come: where the rest goes on, or that there is none.
+pub fn listed(tx: &Tx, provider: &str, listing: &Listing) -> Result<()> {
+    let set = "insert into settings (name, value) values ($1, $2)
+         on conflict (name) do update set value = excluded.value";
+    match &listing.rest {
+        Some(rest) => {
+            let words = format!("{} {} {rest}", listing.began, listing.from);
+            tx.execute(set, params![rest_of(provider), words])?;
+        }
+        None => {
+            tx.execute("delete from settings where name = $1", params![rest_of(provider)])?;
+            tx.execute(set, params![cursor_of(provider), listing.began.to_string()])?;
+        }
+    }
     Ok(())
 }
 

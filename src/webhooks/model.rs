@@ -55,6 +55,16 @@ impl Told {
     }
 }
 
+/// A listing of what a provider has told, page by page: one that was cut off goes on where it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// What was told before it began is listed with it.
+    pub began: Time,
+    pub from: Time,
+    /// Where the provider goes on; `None` at the first page, and after the last.
+    pub rest: Option<String>,
+}
+
 /// What an event is looked for that is about nothing known here.
 pub const PARKED_FOR: Duration = Duration::from_secs(86_400);
 

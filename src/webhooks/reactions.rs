@@ -25,10 +25,6 @@ type Reacting = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// How often the provider is asked what it told.
 const CATCHES_UP_EVERY: Duration = Duration::from_secs(3_600);
-/// Listed again each time: events become visible out of order.
-const OVERLAP: Duration = Duration::from_secs(600);
-/// How far the first listing goes back.
-const AT_FIRST: Duration = Duration::from_secs(86_400);
 /// Kept in one transaction.
 const AT_ONCE: usize = 100;
 
@@ -160,15 +156,29 @@ async fn apply_chargeback(app: &App, told: Told, reference: &str) -> Result<()> 
 
 /// Lets payouts look at the account, as they do when they come to it by themselves.
 async fn look_at_account(app: &App, told: Told, reference: String) -> Result<()> {
-    let id = told.id;
+    let event = told.clone();
     let is_known = app.db().write(move |tx| {
         let is_known = payouts::account_told(tx, &reference)?;
         if is_known {
-            commands::done(tx, id)?;
+            did_not_arrive(tx, &event)?;
+            commands::done(tx, event.id)?;
         }
         Ok(is_known)
     });
     if is_known.await? { Ok(()) } else { park(app, told).await }
+}
+
+/// A payout that did not arrive at a freelancer's bank is for a person to look at: our books say that he was paid.
+fn did_not_arrive(tx: &Tx, told: &Told) -> Result<()> {
+    if told.kind != NoticeKind::Payout || told.said != "payout.failed" {
+        return Ok(());
+    }
+    let said = json!({
+        "says": "A freelancer's payout did not arrive at his bank, and our books say that he was paid.",
+        "theirs": { "reference": told.reference, "account": told.account },
+        "advice": "The money is in the freelancer's account at the provider. Ask him to mend his bank details there; have the transfer reversed if he cannot.",
+    });
+    cases::open(tx, cases::Kind::PayoutFailed, told.id, None, &said)
 }
 
 /// What is not known here may be known soon. A charge that is given up, succeeded and names an order of ours is somebody's
@@ -215,27 +225,24 @@ async fn look_at_stray(app: &App, told: &Told, order: Id<()>) -> Result<Option<(
 pub fn catch_up(app: App, subject: Id<()>) -> Reacting {
     Box::pin(async move {
         let (name, live, now) = (app.provider().name(), app.provider().is_live(), app.db().clock().now());
-        let cursor = app.db().read(move |tx| queries::cursor(tx, name)).await?;
-        let mut since = cursor.map_or(now.minus(AT_FIRST), |cursor| cursor.minus(OVERLAP));
+        let mut listing = app.db().read(move |tx| queries::listing(tx, name, now)).await?;
         loop {
-            let notices = patiently(app.provider().notices(since)).await?;
-            let newest = notices.iter().map(|notice| notice.at).max();
-            for some in notices.chunks(AT_ONCE).map(<[_]>::to_vec) {
+            let page = patiently(app.provider().notices(listing.from, listing.rest.as_deref())).await?;
+            for some in page.notices.chunks(AT_ONCE).map(<[_]>::to_vec) {
                 let keep = move |tx: &Tx| {
                     some.iter().try_for_each(|notice| commands::receive(tx, name, live, notice))
                 };
                 app.db().write(keep).await?;
             }
-            match newest {
-                Some(newest) if newest > since => since = newest,
-                _ => break,
+            listing.rest = page.rest;
+            let now_at = listing.clone();
+            app.db().write(move |tx| commands::listed(tx, name, &now_at)).await?;
+            if listing.rest.is_none() {
+                break;
             }
         }
         app.db()
-            .write(move |tx| {
-                commands::listed(tx, name, now)?;
-                events::schedule(tx, WEBHOOK_CATCH_UP, subject, tx.now().plus(CATCHES_UP_EVERY))
-            })
+            .write(move |tx| events::schedule(tx, WEBHOOK_CATCH_UP, subject, tx.now().plus(CATCHES_UP_EVERY)))
             .await
     })
 }

@@ -1,6 +1,8 @@
 //! What a payment provider tells: believed only when it is signed, kept once, applied by looking, whatever comes in whichever
 //! order.
 
+mod late;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

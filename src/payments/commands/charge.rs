@@ -266,7 +266,7 @@ fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, taken: &Captured) -> Result<()
     if changed == 0 {
         return match payment.status {
             Status::Failed => captured_late(tx, &payment, taken),
-            _ => Ok(()),
+            _ => book_fee(tx, &payment, taken),
         };
     }
     events::cancel(tx, PAYMENT_ASK, id)?;
@@ -294,12 +294,25 @@ fn book(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
             lines: &[(Account::Provider, -minor), (Account::Escrow(order), minor)],
         },
     )?;
+    book_fee(tx, payment, taken)
+}
+
+/// What the provider keeps, once it says so: with the charge or later.
+fn book_fee(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
     let own = |fee: &Money| fee.minor() > 0 && fee.currency() == payment.amount.currency();
     let Some(fee) = taken.fee.filter(own) else { return Ok(()) };
+    let is_known = tx.exists(
+        "select 1 from ledger_journals where cause_id = $1 and kind = 'provider_fee'
+         union all select 1 from cases where order_id = $2 and kind = 'fee_drift' and resolution = 'booked'",
+        params![payment.id, payment.order_id],
+    )?;
+    if is_known {
+        return Ok(());
+    }
     ledger::post(
         tx,
         &Journal {
-            order_id: order,
+            order_id: payment.order_id.cast(),
             kind: "provider_fee",
             cause_id: payment.id.cast(),
             currency: fee.currency(),

@@ -77,6 +77,7 @@ pub fn onboarding(
         email: owner.ok_or_else(|| Error::broken("an account for nobody"))?,
         reference: account.reference,
         return_url: return_url(input, config)?,
+        begun_at: account.created_at,
     })
 }
 
@@ -179,8 +180,11 @@ pub fn change(
     let Change::To(details) = form.details else {
         return Ok(SeenPayoutAccount::new(way, present.as_ref()));
     };
-    if before != Some(details.as_str()) {
-        if before.is_some() && !proven {
+    // The same details again: whoever wrote them says that they are right after all.
+    let stands = present.as_ref().is_some_and(|account| account.status == AccountStatus::Enabled);
+    let changes = before != Some(details.as_str());
+    if changes || !stands {
+        if changes && before.is_some() && !proven {
             let detail = "to change where you are paid to, send the password that you log in with";
             return Err(Error::field("current_password", "required", detail));
         }

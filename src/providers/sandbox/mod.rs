@@ -21,9 +21,9 @@ use crate::params;
 use crate::time::Time;
 
 use super::{
-    AccountState, Answering, Charge, ChargebackState, Forged, Notice, Onboarded, Onboarding, Outcome,
-    Provider, Record, Recorded, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered,
-    notice, signature, summed,
+    AccountState, Answering, Charge, ChargebackState, Forged, Notice, NoticePage, Onboarded, Onboarding,
+    Outcome, Provider, Record, Recorded, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest,
+    Unanswered, notice, signature, summed,
 };
 use charges::{chargeback, confirm, give_back, look, outcome, refunded, take, void};
 use knobs::{Mishap, Tries};
@@ -208,8 +208,9 @@ impl Provider for Sandbox {
         })
     }
 
-    fn notices<'a>(&'a self, since: Time) -> Answering<'a, Vec<Notice>> {
-        self.read(move |tx| telling::since(tx, since))
+    fn notices<'a>(&'a self, from: Time, rest: Option<&'a str>) -> Answering<'a, NoticePage> {
+        let from = rest.and_then(Time::parse).unwrap_or(from);
+        self.read(move |tx| telling::since(tx, from))
     }
 
     fn records<'a>(&'a self, from: Time, to: Time) -> Answering<'a, Vec<Record>> {

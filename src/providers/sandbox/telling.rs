@@ -12,7 +12,7 @@ use crate::id::Id;
 use crate::params;
 use crate::time::Time;
 
-use super::super::{Notice, NoticeKind, signature};
+use super::super::{Notice, NoticeKind, NoticePage, signature};
 use super::{knobs, sign};
 
 /// How much later than it should an event comes that is overtaken by others, and one that is late.
@@ -158,15 +158,18 @@ pub fn heard(tx: &Tx, id: Id<()>) -> Result<()> {
 /// So much is listed at once.
 const PAGE: i64 = 1_000;
 
-/// What happened since then, heard or not, the oldest first.
-pub(super) fn since(tx: &Tx, since: Time) -> Result<Vec<Notice>> {
+/// What happened since then, heard or not, the oldest first; the rest goes on at the moment of the last.
+pub(super) fn since(tx: &Tx, since: Time) -> Result<NoticePage> {
     let noted = tx.all(
         "select id, said, object, reference, key, order_id, created_at from sandbox_events
          where created_at >= $1 order by created_at, id limit $2",
         params![since, PAGE],
         noted,
     )?;
-    Ok(noted.into_iter().map(Noted::notice).collect())
+    let is_full = i64::try_from(noted.len()).is_ok_and(|count| count == PAGE);
+    let newest = noted.last().map(|last| last.at).filter(|newest| is_full && *newest > since);
+    let notices = noted.into_iter().map(Noted::notice).collect();
+    Ok(NoticePage { notices, rest: newest.map(|newest| newest.to_string()) })
 }
 
 /// Forgets what is no longer listed, `most` of it; whether that was all.

@@ -16,6 +16,18 @@ fn digits(currency: Currency) -> u32 {
     }
 }
 
+/// Why nothing at all is charged in a currency, though Stripe takes some amounts of it: fees and parts of a refund would come
+/// to others, which it can neither pay out nor give back.
+pub(super) fn refused(currency: Currency) -> Option<String> {
+    match (currency.digits(), currency.code()) {
+        (3, _) => {
+            Some(format!("Stripe takes {currency} in steps of ten only, and shares of it would be others"))
+        }
+        (_, "MGA") => Some("Stripe takes whole MGA only, and shares of it would be others".to_owned()),
+        _ => None,
+    }
+}
+
 /// The number that Stripe is sent, or why it cannot take this amount.
 pub(super) fn sent(amount: Money) -> Result<i64, String> {
     let currency = amount.currency();
@@ -89,6 +101,16 @@ mod tests {
             ("1.0000", "CLF"),
         ] {
             assert!(sent(money(text, currency)).is_err(), "{text} {currency}");
+        }
+    }
+
+    #[test]
+    fn currencies_whose_shares_stripe_cannot_take_are_refused_whole() {
+        for code in ["BHD", "JOD", "KWD", "OMR", "TND", "MGA"] {
+            assert!(refused(Currency::parse(code).expect("a currency")).is_some(), "{code}");
+        }
+        for code in ["USD", "EUR", "JPY", "ISK", "UGX"] {
+            assert_eq!(refused(Currency::parse(code).expect("a currency")), None, "{code}");
         }
     }
 

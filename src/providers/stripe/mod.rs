@@ -6,6 +6,7 @@ mod amounts;
 mod breaker;
 mod client;
 mod form;
+mod freelancers;
 mod objects;
 mod reading;
 mod settings;
@@ -19,16 +20,13 @@ use crate::money::Money;
 use crate::time::Time;
 
 use super::{
-    AccountState, Answering, Charge, ChargebackState, Forged, Notice, Onboarded, Onboarding, Outcome,
-    Provider, Record, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered, notice,
-    signature, summed,
+    AccountState, Answering, Charge, ChargebackState, Forged, Notice, NoticePage, Onboarded, Onboarding,
+    Outcome, Provider, Record, RefundOutcome, RefundRequest, TransferOutcome, TransferRequest, Unanswered,
+    notice, signature, summed,
 };
 use client::{Answered, Ask, Client, Failed};
 use form::Form;
-use objects::{
-    Account, AccountLink, Balance, BalanceTransaction, Dispute, Event, HasId, Page, PaymentIntent, Refund,
-    Transfer,
-};
+use objects::{Balance, BalanceTransaction, Dispute, Event, HasId, Page, PaymentIntent, Refund, Transfer};
 
 use reading::{charged_back, declined, money, recorded, refunded, seconds, standing, state, transferred};
 
@@ -43,6 +41,33 @@ const ASK_AFTER: Duration = Duration::from_secs(60);
 
 /// Clocks differ: a look begins so much before the thing that is looked for was begun.
 const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
+
+/// Nearly every charge is made so soon after it was begun; the rest before its key is forgotten.
+const MADE_WITHIN: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(86_400)];
+
+/// What is asked for of all that Stripe tells: as many kinds as it lists at once.
+const EVENTS: [&str; 20] = [
+    "payment_intent.requires_action",
+    "payment_intent.processing",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "charge.updated",
+    "charge.refunded",
+    "charge.refund.updated",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "transfer.created",
+    "transfer.updated",
+    "transfer.reversed",
+    "account.updated",
+];
 
 /// What to read together with an intent: its charge's line in Stripe's books says the fee.
 const WITH_FEE: &str = "latest_charge.balance_transaction";
@@ -75,7 +100,17 @@ impl Provider for Stripe {
     }
 
     fn refuses(&self, amount: Money) -> Option<String> {
-        amounts::sent(amount).err()
+        amounts::refused(amount.currency()).or_else(|| amounts::sent(amount).err()).or_else(|| {
+            let settled = &self.settings.settlement_currencies;
+            let others = !settled.is_empty() && !settled.contains(&amount.currency());
+            others.then(|| {
+                let settled: Vec<&str> = settled.iter().map(|currency| currency.code()).collect();
+                format!(
+                    "Stripe settles with this marketplace in {} only, and could pay nobody out of it",
+                    settled.join(", ")
+                )
+            })
+        })
     }
 
     fn is_live(&self) -> bool {
@@ -157,12 +192,18 @@ impl Provider for Stripe {
         Box::pin(async { Ok(read) })
     }
 
-    fn notices<'a>(&'a self, from: Time) -> Answering<'a, Vec<Notice>> {
+    fn notices<'a>(&'a self, from: Time, rest: Option<&'a str>) -> Answering<'a, NoticePage> {
         Box::pin(async move {
-            let form = Form::default().with("created[gte]", seconds(from));
-            let events: Vec<Event> = self.all("list_events", "/v1/events", form).await?;
+            let mut form = Form::default().with("created[gte]", seconds(from));
+            for kind in EVENTS {
+                form = form.with("types[]", kind);
+            }
+            let page: Page<Event> = self.page("list_events", "/v1/events", &form, rest).await?;
+            let rest = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
             // What cannot be read as a notice tells us nothing.
-            Ok(events.iter().rev().filter_map(|event| notice::parse(&event.raw()).ok()).collect())
+            let told: Vec<Notice> =
+                page.data.iter().rev().filter_map(|event| notice::parse(&event.raw()).ok()).collect();
+            Ok(NoticePage { notices: told, rest })
         })
     }
 
@@ -210,6 +251,8 @@ impl Stripe {
             .with("currency", amounts::code(charge.amount))
             .with("payment_method", &charge.payment_method)
             .with("confirm", true)
+            // Otherwise Stripe's books have no line of it, and so no fee, for up to an hour.
+            .with("capture_method", "automatic")
             .with("automatic_payment_methods[enabled]", true)
             .with("automatic_payment_methods[allow_redirects]", redirects)
             .with_some("return_url", charge.return_url.as_ref())
@@ -291,11 +334,22 @@ impl Stripe {
         if let Some(reference) = &charge.reference {
             return self.intent(reference).await.map(Some);
         }
-        let form = Form::default()
-            .with("created[gte]", seconds(charge.begun_at.minus(CLOCKS_DIFFER_BY)))
-            .with("expand[]", format!("data.{WITH_FEE}"));
-        let is_it = |intent: &PaymentIntent| intent.metadata("key") == Some(&charge.key);
-        self.first("list_payment_intents", "/v1/payment_intents", form, is_it).await
+        let mut from = charge.begun_at.minus(CLOCKS_DIFFER_BY);
+        for within in MADE_WITHIN {
+            let to = charge.begun_at.plus(within);
+            let form = Form::default()
+                .with("created[gte]", seconds(from))
+                .with("created[lte]", seconds(to))
+                .with("expand[]", format!("data.{WITH_FEE}"));
+            let is_it = |intent: &PaymentIntent| intent.metadata("key") == Some(&charge.key);
+            if let Some(found) =
+                self.first("list_payment_intents", "/v1/payment_intents", form, is_it).await?
+            {
+                return Ok(Some(found));
+            }
+            from = to;
+        }
+        Ok(None)
     }
 
     async fn intent(&self, reference: &str) -> Result<PaymentIntent, Unanswered> {
@@ -329,82 +383,6 @@ impl Stripe {
                 code: refusal.code(),
                 message: refusal.message(),
             }),
-            Err(Failed::Unanswered(unanswered)) => Err(unanswered),
-        }
-    }
-
-    /// The platform pays Stripe's fees and bears the losses; Stripe asks the freelancer for what it must know.
-    async fn open_account(&self, onboarding: &Onboarding) -> Result<Onboarded, Unanswered> {
-        let account = match &onboarding.reference {
-            Some(reference) => self.account(reference).await?,
-            None => {
-                let form = Form::default()
-                    .with("email", &onboarding.email)
-                    .with("controller[losses][payments]", "application")
-                    .with("controller[fees][payer]", "application")
-                    .with("controller[requirement_collection]", "stripe")
-                    .with("controller[stripe_dashboard][type]", "express")
-                    .with("capabilities[transfers][requested]", true)
-                    .with("metadata[user_id]", onboarding.user_id)
-                    .with("metadata[key]", &onboarding.key);
-                self.read(Ask::post("create_account", "/v1/accounts", form, &onboarding.key)).await?
-            }
-        };
-        let account = state(&account);
-        if account.enabled {
-            return Ok(Onboarded { account, url: None });
-        }
-        // A link works once, so each is a new one and needs no key.
-        let form = Form::default()
-            .with("account", &account.reference)
-            .with("refresh_url", &onboarding.return_url)
-            .with("return_url", &onboarding.return_url)
-            .with("type", "account_onboarding");
-        let ask = Ask { key: None, ..Ask::post("create_account_link", "/v1/account_links", form, "") };
-        let link: AccountLink = self.read(ask).await?;
-        Ok(Onboarded { account, url: Some(link.url) })
-    }
-
-    async fn account(&self, reference: &str) -> Result<Account, Unanswered> {
-        let path = format!("/v1/accounts/{}", segment(reference));
-        self.read(Ask::get("retrieve_account", path, Form::default())).await
-    }
-
-    /// Out of the very charge, so that it need not have arrived in the balance yet. What was taken back of a transfer lies
-    /// in the balance, and the charge does not give it twice.
-    async fn pay_freelancer(&self, transfer: &TransferRequest) -> Result<TransferOutcome, Unanswered> {
-        let returned =
-            |code: String, message: String| TransferOutcome::Returned { reference: None, code, message };
-        let amount = match amounts::sent(transfer.amount) {
-            Ok(amount) => amount,
-            Err(why) => return Ok(returned("amount_not_supported".to_owned(), why)),
-        };
-        let intent = self.intent(&transfer.charge).await?;
-        let Some(charge) = &intent.latest_charge else {
-            return Ok(returned("charge_missing".to_owned(), "the payment has no charge".to_owned()));
-        };
-        let of_order = Form::default().with("transfer_group", transfer.order_id);
-        let taken_back = |other: &Transfer| other.reversed;
-        let again = self.first("list_transfers", "/v1/transfers", of_order, taken_back).await?.is_some();
-        let source = (!again).then(|| charge.id());
-        let form = Form::default()
-            .with("amount", amount)
-            .with("currency", amounts::code(transfer.amount))
-            .with("destination", &transfer.account)
-            .with_some("source_transaction", source)
-            .with("transfer_group", transfer.order_id)
-            .with("metadata[order_id]", transfer.order_id)
-            .with("metadata[transfer_id]", transfer.transfer_id)
-            .with("metadata[charge]", &transfer.charge)
-            .with("metadata[key]", &transfer.key);
-        let ask = Ask::post("create_transfer", "/v1/transfers", form, &transfer.key);
-        match self.client.send::<Transfer>(ask).await {
-            Ok(Answered { object, replayed: false }) => Ok(transferred(&object)),
-            Ok(Answered { object, replayed: true }) => {
-                let path = format!("/v1/transfers/{}", segment(&object.id));
-                Ok(transferred(&self.read(Ask::get("retrieve_transfer", path, Form::default())).await?))
-            }
-            Err(Failed::Refused(refusal)) => Ok(returned(refusal.code(), refusal.message())),
             Err(Failed::Unanswered(unanswered)) => Err(unanswered),
         }
     }

@@ -42,7 +42,7 @@ pub(super) trait HasId {
 macro_rules! has_id {
     ($($name:ident),*) => { $(impl HasId for $name { fn id(&self) -> &str { &self.id } })* };
 }
-has_id!(PaymentIntent, Charge, BalanceTransaction, Refund, Transfer, Event);
+has_id!(PaymentIntent, Charge, BalanceTransaction, Refund, Transfer, Account, Event);
 
 #[derive(Deserialize)]
 pub(super) struct PaymentIntent {
@@ -109,11 +109,20 @@ impl Refund {
 pub(super) struct Transfer {
     pub id: String,
     #[serde(default)]
-    pub reversed: bool,
+    reversed: bool,
+    #[serde(default)]
+    amount: i64,
+    #[serde(default)]
+    amount_reversed: i64,
     metadata: Metadata,
 }
 
 impl Transfer {
+    /// Whether all of it came back; a part of it leaves the rest where it went.
+    pub fn is_taken_back(&self) -> bool {
+        self.reversed || (self.amount > 0 && self.amount_reversed >= self.amount)
+    }
+
     pub fn metadata(&self, name: &str) -> Option<&str> {
         word(&self.metadata, name)
     }
@@ -126,6 +135,7 @@ pub(super) struct Account {
     pub payouts_enabled: bool,
     capabilities: Option<Map<String, Value>>,
     requirements: Option<Requirements>,
+    metadata: Metadata,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +146,10 @@ struct Requirements {
 }
 
 impl Account {
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        word(&self.metadata, name)
+    }
+
     /// Whether it can be transferred to and pays out.
     pub fn is_enabled(&self) -> bool {
         self.payouts_enabled && word(&self.capabilities, "transfers") == Some("active")
@@ -197,6 +211,9 @@ pub(super) struct BalanceTransaction {
     pub currency: String,
     #[serde(default)]
     pub created: i64,
+    /// What Stripe calls such a movement.
+    #[serde(rename = "type", default)]
+    pub kind: String,
     /// What it is about, expanded.
     pub source: Option<Value>,
 }
@@ -212,6 +229,7 @@ pub(super) struct Source {
     charge: Option<Value>,
     payment_intent: Option<Value>,
     transfer: Option<Value>,
+    pub transfer_group: Option<String>,
     metadata: Metadata,
 }
 

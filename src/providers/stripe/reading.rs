@@ -79,7 +79,7 @@ pub(super) fn refunded(refund: &Refund) -> Result<RefundOutcome, Unanswered> {
 /// Stripe's transfers happen at once; what can follow is that one is taken back.
 pub(super) fn transferred(transfer: &Transfer) -> TransferOutcome {
     let reference = transfer.id.clone();
-    match transfer.reversed {
+    match transfer.is_taken_back() {
         false => TransferOutcome::Paid { reference },
         true => TransferOutcome::Returned {
             reference: Some(reference),
@@ -116,16 +116,17 @@ pub(super) fn charged_back(dispute: &Dispute) -> Result<ChargebackState, Unanswe
     })
 }
 
-/// A line of Stripe's books as a record; `None` for what is no movement between us: Stripe's own fees, what the platform
-/// sends to its bank, refunds that came back (both of their lines). The amount is that of the object, in the currency that
-/// was paid; the line itself may be in the one that Stripe settles in.
+/// A line of Stripe's books as a record; `None` for refunds that came back (both of their lines). The amount is that of the
+/// object, in the currency that was paid; the line itself may be in the one that Stripe settles in. What is about none of our
+/// objects is a movement of the house's own.
 pub(super) fn recorded(line: BalanceTransaction) -> Result<Option<Record>, Unanswered> {
-    let Some(source) = line.source.and_then(|source| serde_json::from_value::<Source>(source).ok()) else {
-        return Ok(None);
-    };
     let comes_in = line.amount > 0;
+    let source = line.source.clone().and_then(|source| serde_json::from_value::<Source>(source).ok());
+    let Some(source) = source else { return movement(&line) };
     let what = match source.object.as_str() {
-        "charge" => Recorded::Charge,
+        "charge" if comes_in => Recorded::Charge,
+        // A bank's word that came late: what was a charge is none.
+        "charge" => Recorded::Refund,
         "refund" => match source.status.as_deref() {
             Some("failed" | "canceled") => return Ok(None),
             _ => Recorded::Refund,
@@ -135,10 +136,11 @@ pub(super) fn recorded(line: BalanceTransaction) -> Result<Option<Record>, Unans
         "transfer_reversal" => Recorded::Reversal,
         "dispute" if comes_in => Recorded::Reinstatement,
         "dispute" => Recorded::Chargeback,
-        _ => return Ok(None),
+        _ => return movement(&line),
     };
     let of = match what {
-        Recorded::Transfer => source.metadata("charge"),
+        // One that was made by hand has no words of ours.
+        Recorded::Transfer => source.metadata("charge").or(source.transfer_group.as_deref()),
         Recorded::Reversal => source.transfer(),
         _ => source.charge(),
     };
@@ -147,14 +149,39 @@ pub(super) fn recorded(line: BalanceTransaction) -> Result<Option<Record>, Unans
         (Some(number), Some(currency)) => (number, currency),
         _ => (line.amount, &line.currency),
     };
+    let takes_back_a_charge = what == Recorded::Refund && source.object == "charge";
+    let reference = match what {
+        // A charge is known by its intent, what cancels it by its line.
+        Recorded::Charge => of.clone(),
+        _ if takes_back_a_charge => line.id.clone(),
+        _ => source.id.clone(),
+    };
     Ok(Some(Record {
         what,
-        // A charge is known by its intent.
-        reference: if what == Recorded::Charge { of.clone() } else { source.id.clone() },
-        key: source.metadata("key").map(str::to_owned),
+        reference,
+        key: source.metadata("key").filter(|_| !takes_back_a_charge).map(str::to_owned),
         amount: money(number.saturating_abs(), currency)?,
         fee: Some(money(line.fee, &line.currency)?).filter(|fee| fee.minor() != 0),
         at: moment(line.created),
         of,
+    }))
+}
+
+/// What moved in the house's own account: to its bank or from it, or what Stripe charges for something else than a payment.
+fn movement(line: &BalanceTransaction) -> Result<Option<Record>, Unanswered> {
+    if line.amount == 0 && line.fee == 0 {
+        return Ok(None);
+    }
+    let named = |source: &serde_json::Value| {
+        source.as_str().or_else(|| source.get("id")?.as_str()).map(str::to_owned)
+    };
+    Ok(Some(Record {
+        what: if line.amount > 0 { Recorded::PutIn } else { Recorded::TakenOut },
+        reference: line.source.as_ref().and_then(named).unwrap_or_else(|| line.id.clone()),
+        of: line.kind.clone(),
+        key: None,
+        amount: money(line.amount.saturating_abs(), &line.currency)?,
+        fee: Some(money(line.fee, &line.currency)?).filter(|fee| fee.minor() != 0),
+        at: moment(line.created),
     }))
 }

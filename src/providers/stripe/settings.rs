@@ -7,6 +7,7 @@ use url::{Host, Url};
 use crate::config;
 use crate::db::Tx;
 use crate::error::{Error, Result as Done};
+use crate::money::Currency;
 use crate::params;
 use crate::providers::Provider;
 use crate::secret::Secret;
@@ -18,6 +19,8 @@ pub struct Settings {
     /// What notices are signed with: several while one is replaced by another.
     pub webhook_secrets: Vec<Secret>,
     pub url: String,
+    /// In which Stripe keeps what buyers pay; empty where nobody has said.
+    pub settlement_currencies: Vec<Currency>,
 }
 
 impl Settings {
@@ -40,7 +43,12 @@ impl Settings {
             let words = text.split([',', '\n']).map(str::trim).filter(|word| !word.is_empty());
             webhook_secrets.extend(words.map(Secret::new));
         }
-        let settings = Self { secret_key, webhook_secrets, url: config.url.clone() };
+        let settings = Self {
+            secret_key,
+            webhook_secrets,
+            url: config.url.clone(),
+            settlement_currencies: config.settlement_currencies.clone(),
+        };
         settings.refuse_mistakes()?;
         Ok(settings)
     }
@@ -88,6 +96,13 @@ impl Settings {
             doubts.push((
                 format!("a live key is sent to {}", self.url),
                 "leave stripe_url out where money is real",
+            ));
+        }
+        if self.settlement_currencies.is_empty() {
+            doubts.push((
+                "in which currencies Stripe settles is not said: orders in others are paid, and cannot be paid out"
+                    .to_owned(),
+                "set stripe_settlement_currencies to those of the balances in Stripe's dashboard",
             ));
         }
         if self.webhook_secrets.is_empty() {
@@ -198,6 +213,7 @@ mod tests {
         let config = config::Stripe {
             secret_key_file: Some(key),
             webhook_secrets_file: Some(hooks),
+            settlement_currencies: vec![Currency::parse("EUR").expect("a currency")],
             ..config::Stripe::default()
         };
         let settings = Settings::read(&config).expect("usable");

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::{ChargebackStatus, Recorded};
-use super::reading::moment;
+use super::objects::Account;
+use super::reading::{moment, state, transferred};
 use super::*;
 use crate::id::Id;
 use crate::money::Currency;
@@ -195,8 +196,42 @@ fn a_line_of_the_books_is_a_record_of_what_it_is_about() {
     let du = json!({ "id": "du_1", "object": "dispute", "amount": 1990, "currency": "usd", "charge": "ch_1", "payment_intent": "pi_1" });
     assert_eq!(record(-1990, du.clone()).map(|record| record.what), Some(Recorded::Chargeback));
     assert_eq!(record(1990, du).map(|record| record.what), Some(Recorded::Reinstatement));
-    assert_eq!(record(-70, json!(null)), None);
-    assert_eq!(record(-70, json!({ "id": "po_1", "object": "payout" })), None);
+}
+
+#[test]
+fn a_charge_that_is_taken_back_is_no_second_charge() {
+    let ch = json!({ "id": "ch_1", "object": "charge", "amount": 1990, "currency": "usd", "payment_intent": "pi_1",
+        "metadata": { "key": "payment-1" }});
+    let back = record(-1990, ch).expect("a record");
+    assert_eq!((back.what, back.reference.as_str(), back.of.as_str()), (Recorded::Refund, "txn_1", "pi_1"));
+    assert_eq!((back.key, back.amount), (None, usd("19.90")));
+}
+
+#[test]
+fn what_no_order_has_to_do_with_is_a_movement_of_the_houses_own() {
+    let fee = record(-70, json!(null)).expect("a record");
+    assert_eq!((fee.what, fee.reference.as_str(), fee.amount), (Recorded::TakenOut, "txn_1", usd("0.70")));
+    let out = record(-900, json!({ "id": "po_1", "object": "payout", "amount": 900 })).expect("a record");
+    assert_eq!((out.what, out.reference.as_str()), (Recorded::TakenOut, "po_1"));
+    let back = record(900, json!({ "id": "po_1", "object": "payout", "amount": 900 })).expect("a record");
+    assert_eq!(back.what, Recorded::PutIn);
+}
+
+#[test]
+fn a_transfer_made_by_hand_belongs_to_the_order_that_it_is_grouped_with() {
+    let tr = json!({ "id": "tr_1", "object": "transfer", "amount": 900, "currency": "usd", "transfer_group": "order-1",
+        "metadata": {}});
+    assert_eq!(record(-900, tr).map(|transfer| transfer.of).as_deref(), Some("order-1"));
+}
+
+#[test]
+fn a_transfer_is_back_when_all_of_it_is() {
+    let of = |reversed: i64| {
+        transferred(&read(json!({ "id": "tr_1", "amount": 7200, "amount_reversed": reversed })))
+    };
+    assert!(matches!(of(0), TransferOutcome::Paid { .. }));
+    assert!(matches!(of(3000), TransferOutcome::Paid { .. }));
+    assert!(matches!(of(7200), TransferOutcome::Returned { .. }));
 }
 
 #[test]
@@ -215,6 +250,7 @@ fn only_names_that_stripe_gives_out_are_methods() {
         secret_key: crate::secret::Secret::new("sk_test_1"),
         webhook_secrets: Vec::new(),
         url: "http://127.0.0.1:1".to_owned(),
+        settlement_currencies: vec![usd("1.00").currency()],
     };
     let stripe = Stripe::new(settings).expect("made");
     assert!(stripe.knows("pm_card_visa") && stripe.knows("pm_1Nxyz"));
@@ -223,4 +259,8 @@ fn only_names_that_stripe_gives_out_are_methods() {
     }
     assert_eq!(stripe.refuses(usd("999999.99")), None);
     assert!(stripe.refuses(usd("1000000.00")).is_some());
+    let other = Money::parse("5.00", Currency::parse("EUR").expect("a currency")).expect("an amount");
+    assert!(stripe.refuses(other).is_some_and(|why| why.contains("in USD only")));
+    let dinars = Money::parse("1.230", Currency::parse("KWD").expect("a currency")).expect("an amount");
+    assert!(stripe.refuses(dinars).is_some_and(|why| why.contains("steps of ten")));
 }

@@ -52,7 +52,7 @@ async fn whoever_pays_sees_what_to_pay_and_says_when_it_is_done() {
 
 #[tokio::test]
 async fn what_did_not_arrive_is_paid_out_again_when_the_details_are_mended() {
-    for arrives_first in [false, true] {
+    for (arrives_first, details) in [(false, ""), (true, "IBAN of another"), (true, DETAILS)] {
         let (app, seller, admin, payout) = waiting().await;
         if arrives_first {
             mark(&app, &admin, &payout, json!({ "status": "paid" })).await.expect(200);
@@ -70,8 +70,9 @@ async fn what_did_not_arrive_is_paid_out_again_when_the_details_are_mended() {
         assert_eq!(app.balance_in(&seller, "USD").await["available"], "27.00");
         if arrives_first {
             app.pay_out(&seller).await.problem(409, "payout_account_required");
-            let mended = json!({ "details": "IBAN of another", "current_password": PASSWORD });
-            app.put("/payouts/account", &seller, mended).await.expect(200);
+            let right = json!({ "details": details, "current_password": PASSWORD });
+            let account = app.put("/payouts/account", &seller, right).await.expect(200).json();
+            assert_eq!((&account["status"], &account["wanted"]), (&json!("enabled"), &json!([])));
         }
         let again = app.pay_out(&seller).await.expect(201).json();
         assert_ne!(again["id"], payout["id"]);

@@ -465,8 +465,8 @@ macro_rules! the_records_are_the_sandboxs {
             self.sandbox.read_event(headers, raw, now)
         }
 
-        fn notices<'a>(&'a self, since: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Notice>> {
-            self.sandbox.notices(since)
+        fn notices<'a>(&'a self, from: guildhall::time::Time, rest: Option<&'a str>) -> guildhall::providers::Answering<'a, guildhall::providers::NoticePage> {
+            self.sandbox.notices(from, rest)
         }
 
         fn records<'a>(&'a self, from: guildhall::time::Time, to: guildhall::time::Time) -> guildhall::providers::Answering<'a, Vec<guildhall::providers::Record>> {

@@ -10,7 +10,7 @@ use guildhall::money::Money;
 use guildhall::providers::sandbox::telling::Telling;
 use guildhall::providers::{
     AccountState, Answering, Charge, ChargebackState, ChargebackStatus, Forged, Notice, NoticeKind,
-    Onboarded, Onboarding, Outcome, Provider, Record, Recorded, RefundOutcome, RefundRequest,
+    NoticePage, Onboarded, Onboarding, Outcome, Provider, Record, Recorded, RefundOutcome, RefundRequest,
     TransferOutcome, TransferRequest, summed,
 };
 use guildhall::time::Time;
@@ -331,12 +331,14 @@ impl Provider for Peer {
         self.sandbox.read_event(headers, raw, now)
     }
 
-    fn notices<'a>(&'a self, from: Time) -> Answering<'a, Vec<Notice>> {
+    fn notices<'a>(&'a self, from: Time, rest: Option<&'a str>) -> Answering<'a, NoticePage> {
         Box::pin(async move {
-            let mut notices = self.sandbox.notices(from).await?;
-            notices.extend(self.books().told.iter().filter(|notice| notice.at >= from).cloned());
-            notices.sort_by_key(|notice| notice.at);
-            Ok(notices)
+            let mut page = self.sandbox.notices(from, rest).await?;
+            if rest.is_none() {
+                let told = self.books().told.clone();
+                page.notices.extend(told.into_iter().filter(|notice| notice.at >= from));
+            }
+            Ok(page)
         })
     }
 
