@@ -18,6 +18,7 @@ create table payout_settings (
     schedule text not null check (schedule in ('manual', 'daily', 'weekly')),
     minimum_thousandths bigint check (minimum_thousandths >= 0),
     version bigint not null default 1,
+    chosen_at timestamptz not null,
     updated_at timestamptz not null
 );
 
@@ -73,6 +74,7 @@ comment on column payout_settings.user_id is 'Whose settings they are';
 comment on column payout_settings.schedule is 'manual, daily or weekly';
 comment on column payout_settings.minimum_thousandths is 'Nothing less is paid out: in thousandths of the unit of whichever currency, null for the house''s';
 comment on column payout_settings.version is 'Counts its changes';
+comment on column payout_settings.chosen_at is 'When the schedule was chosen, from which it counts';
 comment on column payout_settings.updated_at is 'When they last changed';
 comment on table payouts is 'Payments to freelancers: each gathers what several orders earned in one currency';
 comment on column payouts.id is 'UUIDv7: begins with the time it was started';

@@ -18,6 +18,7 @@ create table payout_settings (
     schedule text not null check (schedule in ('manual', 'daily', 'weekly')),
     minimum_thousandths integer check (minimum_thousandths >= 0),
     version integer not null default 1,
+    chosen_at integer not null,             -- when the schedule was: it counts from then
     updated_at integer not null
 ) strict;
 

@@ -144,7 +144,7 @@ tables! {
         user_id Id, provider Text, reference Text, status Text, wanted Json, details Text, looked_at Time,
         version Integer, created_at Time, updated_at Time,
     }
-    payout_settings by 1 { user_id Id, schedule Text, minimum_thousandths Integer, version Integer, updated_at Time }
+    payout_settings by 1 { user_id Id, schedule Text, minimum_thousandths Integer, version Integer, chosen_at Time, updated_at Time }
     payouts by 1 {
         id Id, freelancer_id Id, provider Text, account Text, details Text, currency Text, amount_minor Integer,
         status Text, version Integer, created_at Time, updated_at Time,

@@ -131,6 +131,8 @@ pub struct PayoutSettings {
     /// Nothing less is paid out, in whichever currency; null for the house's minimum.
     pub minimum: Option<Threshold>,
     #[serde(skip)]
+    pub chosen_at: Option<Time>,
+    #[serde(skip)]
     pub version: i64,
 }
 

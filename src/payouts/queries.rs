@@ -48,7 +48,7 @@ pub fn account_named(tx: &Tx, reference: &str) -> Result<Option<PayoutAccount>> 
 /// How the freelancer wants to be paid.
 pub fn settings(tx: &Tx, user: UserId) -> Result<PayoutSettings> {
     let stored = tx.first(
-        "select schedule, minimum_thousandths, version from payout_settings where user_id = $1",
+        "select schedule, minimum_thousandths, chosen_at, version from payout_settings where user_id = $1",
         params![user],
         |row| {
             let schedule = row.next()?;
@@ -56,11 +56,17 @@ pub fn settings(tx: &Tx, user: UserId) -> Result<PayoutSettings> {
             Ok(PayoutSettings {
                 schedule,
                 minimum: minimum.map(Threshold::from_thousandths),
+                chosen_at: Some(row.next()?),
                 version: row.next()?,
             })
         },
     )?;
-    Ok(stored.unwrap_or(PayoutSettings { schedule: Schedule::Manual, minimum: None, version: 0 }))
+    Ok(stored.unwrap_or(PayoutSettings {
+        schedule: Schedule::Manual,
+        minimum: None,
+        chosen_at: None,
+        version: 0,
+    }))
 }
 
 const COLUMNS: &str =

@@ -27,9 +27,12 @@ pub fn change(
         return Ok(present);
     }
     tx.execute(
-        "insert into payout_settings (user_id, schedule, minimum_thousandths, updated_at) values ($1, $2, $3, $4)
+        "insert into payout_settings (user_id, schedule, minimum_thousandths, chosen_at, updated_at)
+         values ($1, $2, $3, $4, $4)
          on conflict (user_id) do update
-         set schedule = excluded.schedule, minimum_thousandths = excluded.minimum_thousandths,
+         set chosen_at = case when payout_settings.schedule = excluded.schedule then payout_settings.chosen_at
+                 else excluded.chosen_at end,
+             schedule = excluded.schedule, minimum_thousandths = excluded.minimum_thousandths,
              version = payout_settings.version + 1, updated_at = excluded.updated_at",
         params![freelancer, schedule, minimum.map(|minimum| minimum.thousandths()), tx.now()],
     )?;

@@ -1,5 +1,7 @@
 //! Starting a payout: everything that is available in one currency is claimed for it in one transaction.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::actor::{Actor, UserId};
@@ -12,6 +14,7 @@ use crate::money::{Currency, Money};
 use crate::params;
 use crate::payments::releases::{self, Earned};
 use crate::payments::{self, MovementStatus, Paying};
+use crate::time::Time;
 use crate::users;
 
 use super::super::model::{
@@ -24,6 +27,8 @@ use super::super::{
 
 /// A payout pays for so many orders at most; what is left waits for the next.
 const MOST_ITEMS: i64 = 100;
+/// So many payouts in one currency are started at a time by a schedule.
+const MOST_AT_ONCE: usize = 20;
 
 /// Pays out what the caller has available in one currency.
 pub fn request(tx: &Tx, actor: &Actor, input: &Unchecked<RequestPayout>, way: Way) -> Result<Payout> {
@@ -32,7 +37,8 @@ pub fn request(tx: &Tx, actor: &Actor, input: &Unchecked<RequestPayout>, way: Wa
         Some(currency) => currency,
         None => only_currency(tx, freelancer)?,
     };
-    start(tx, actor, freelancer, currency, way)
+    let account = require_ready(tx, freelancer, currency, way)?;
+    start(tx, actor, &account, currency, way)
 }
 
 /// The provider whose money is paid out.
@@ -58,12 +64,13 @@ fn only_currency(tx: &Tx, freelancer: UserId) -> Result<Currency> {
 
 /// Pays out in every currency what a freelancer has available who wants that by himself, and lets it happen again.
 pub fn by_schedule(tx: &Tx, freelancer: UserId, way: Way) -> Result<()> {
-    let PayoutSettings { schedule, .. } = queries::settings(tx, freelancer)?;
+    let PayoutSettings { schedule, chosen_at, .. } = queries::settings(tx, freelancer)?;
     let Some(pause) = schedule.every() else { return Ok(()) };
-    events::schedule(tx, PAYOUT_SCHEDULE, freelancer, tx.now().plus(pause))?;
+    let next = next_of(chosen_at.unwrap_or(tx.now()), pause, tx.now());
+    events::schedule(tx, PAYOUT_SCHEDULE, freelancer, next)?;
     for available in releases::cleared_in_all(tx, freelancer, through(tx))? {
-        match start(tx, &Actor::System, freelancer, available.currency(), way) {
-            Ok(_) => {}
+        match start_all(tx, freelancer, available.currency(), way) {
+            Ok(()) => {}
             Err(Error::Refused(why)) => {
                 tracing::debug!(%freelancer, code = why.problem.code, "a payout of the schedule is left out");
             }
@@ -73,14 +80,38 @@ pub fn by_schedule(tx: &Tx, freelancer: UserId, way: Way) -> Result<()> {
     Ok(())
 }
 
-fn start(tx: &Tx, actor: &Actor, freelancer: UserId, currency: Currency, way: Way) -> Result<Payout> {
+/// When it is due next, counted from when it was chosen: a payout that comes late makes no later one late.
+fn next_of(chosen_at: Time, every: Duration, now: Time) -> Time {
+    let passed = now.since(chosen_at).as_micros() / every.as_micros().max(1);
+    chosen_at.plus(every.saturating_mul(u32::try_from(passed + 1).unwrap_or(u32::MAX)))
+}
+
+/// Pays out everything in one currency, in as many payouts as it takes.
+fn start_all(tx: &Tx, freelancer: UserId, currency: Currency, way: Way) -> Result<()> {
+    let account = require_ready(tx, freelancer, currency, way)?;
+    for _ in 0..MOST_AT_ONCE {
+        start(tx, &Actor::System, &account, currency, way)?;
+        if cleared(tx, freelancer, currency)?.minor() == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The account to pay to, if everything that can be paid out in one currency may be now.
+fn require_ready(tx: &Tx, freelancer: UserId, currency: Currency, way: Way) -> Result<PayoutAccount> {
     if !users::find(tx, freelancer)?.is_some_and(|account| account.is_active()) {
         return Err(PAYOUTS_FROZEN.error("the account is suspended: its money stays where it is until then"));
     }
     let account = require_account(tx, freelancer, way)?;
     require_nothing_owed(tx, freelancer, currency)?;
+    require_enough(tx, freelancer, currency)?;
+    Ok(account)
+}
+
+fn start(tx: &Tx, actor: &Actor, account: &PayoutAccount, currency: Currency, way: Way) -> Result<Payout> {
+    let freelancer = account.user_id;
     let mut earned = releases::cleared(tx, freelancer, currency, through(tx), MOST_ITEMS)?;
-    require_enough(tx, freelancer, currency, &earned)?;
     let id: PayoutId = tx.new_id();
     let mut claimed = Vec::with_capacity(earned.len());
     for one in earned.drain(..) {
@@ -153,12 +184,18 @@ fn require_nothing_owed(tx: &Tx, freelancer: UserId, currency: Currency) -> Resu
     Err(BALANCE_OWED.error(detail).with("owed", owed))
 }
 
-fn require_enough(tx: &Tx, freelancer: UserId, currency: Currency, earned: &[Earned]) -> Result<()> {
-    if earned.is_empty() {
+/// All that can be paid out in one currency, in however many payouts.
+fn cleared(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Money> {
+    let all = releases::cleared_in_all(tx, freelancer)?;
+    Ok(all.into_iter().find(|money| money.currency() == currency).unwrap_or(Money::new(0, currency)))
+}
+
+fn require_enough(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<()> {
+    let wanted = queries::settings(tx, freelancer)?.minimum.unwrap_or(tx.wired::<Terms>().minimum);
+    let (available, minimum) = (cleared(tx, freelancer, currency)?, wanted.of(currency));
+    if available.minor() == 0 {
         return Err(nothing(tx, freelancer, currency)?);
     }
-    let wanted = queries::settings(tx, freelancer)?.minimum.unwrap_or(tx.wired::<Terms>().minimum);
-    let (available, minimum) = (sum(earned, currency)?, wanted.of(currency));
     if available.minor() >= minimum.minor() {
         return Ok(());
     }

@@ -83,3 +83,54 @@ async fn a_suspended_freelancers_money_stays_until_he_is_back() {
     assert_eq!(app.payout(&app.log_in("seller").await, &payout).await["status"], "paid");
     app.verify().await;
 }
+
+#[tokio::test]
+async fn more_orders_than_one_payout_takes_are_paid_the_same_day() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = app.paid_people().await;
+    // The oldest hundred make 18.00.
+    let settings = json!({ "schedule": "daily", "minimum": "18.10" });
+    for _ in 0..101 {
+        app.earned(&buyer, &seller, "0.20", "USD").await;
+    }
+    let seller = app.cleared().await;
+    app.put("/payouts/settings", &seller, settings).await.expect(200);
+    app.advance(DAY).await;
+    assert_eq!(app.transferred().await, (1818, 101));
+    assert_eq!(app.count("select count(*) from payouts").await, 2);
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn the_minimum_is_of_everything_that_is_available() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = app.paid_people().await;
+    for _ in 0..101 {
+        app.earned(&buyer, &seller, "0.20", "USD").await;
+    }
+    let seller = app.cleared().await;
+    app.put("/payouts/settings", &seller, json!({ "minimum": "18.19" })).await.expect(200);
+    assert_eq!(app.pay_out(&seller).await.problem(409, "below_minimum").json()["available"], "18.18");
+    app.put("/payouts/settings", &seller, json!({ "minimum": "18.18" })).await.expect(200);
+    assert_eq!(app.pay_out(&seller).await.expect(201).json()["amount"], "18.00");
+    app.settle().await;
+    app.verify().await;
+}
+
+#[tokio::test]
+async fn a_payout_that_came_late_makes_the_next_no_later() {
+    let app = TestApp::new().await;
+    let (buyer, seller) = app.paid_people().await;
+    app.earned(&buyer, &seller, "10.00", "USD").await;
+    let seller = app.cleared().await;
+    app.put("/payouts/settings", &seller, json!({ "schedule": "weekly" })).await.expect(200);
+    app.put("/payouts/settings", &seller, json!({ "minimum": "1" })).await.expect(200);
+    app.advance(DAY * 10).await;
+    assert_eq!(app.transferred().await.1, 1, "nobody served for three days");
+    let (buyer, seller) = (app.log_in("buyer").await, app.log_in("seller").await);
+    app.earned(&buyer, &seller, "10.00", "USD").await;
+    app.write(|tx| tx.execute("update releases set available_at = created_at", &[])).await;
+    app.advance(DAY * 4).await;
+    assert_eq!(app.transferred().await.1, 2);
+    app.verify().await;
+}
