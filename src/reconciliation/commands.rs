@@ -10,6 +10,7 @@ use crate::form::Unchecked;
 use crate::id::Id;
 use crate::ledger::{self, Journal};
 use crate::money::{Currency, Money};
+use crate::orders;
 use crate::params;
 use crate::payments::{self, GivenBack, cases};
 use crate::payouts;
@@ -93,7 +94,7 @@ pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -
     }
     let resolution = if found.detail.get("proposed").is_some() { BOOKED } else { ACCEPTED };
     if resolution == BOOKED {
-        post(tx, actor, id, &found, input.reason.as_str())?;
+        post(tx, actor, id, &found)?;
     }
     tx.execute(
         "update cases set resolved_at = $2, resolution = $3, reason = $4, resolved_by = $5
@@ -111,7 +112,7 @@ pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -
 
 /// Books what the case of a difference proposes, if the books still are as they were. What has a home of its own in
 /// payments or payouts is booked there; the rest is a journal of exactly the proposed lines.
-fn post(tx: &Tx, actor: &Actor, case: Id<()>, found: &Found, reason: &str) -> Result<()> {
+fn post(tx: &Tx, actor: &Actor, case: Id<()>, found: &Found) -> Result<()> {
     let proposal = found.detail.get("proposed").and_then(Proposal::from_json);
     let proposal = proposal.ok_or_else(|| Error::broken(format!("case {case} proposes nothing to book")))?;
     if !queries::still_stands(tx, found.kind, &found.detail)? {
@@ -119,7 +120,7 @@ fn post(tx: &Tx, actor: &Actor, case: Id<()>, found: &Found, reason: &str) -> Re
     }
     match found.kind {
         cases::Kind::TransferReversedOutside => return taken_back(tx, &found.detail),
-        cases::Kind::RefundOnlyAtProvider => return refunded(tx, actor, &found.detail, reason),
+        cases::Kind::RefundOnlyAtProvider => return refunded(tx, actor, &found.detail),
         cases::Kind::MissingLocalCharge | cases::Kind::DuplicateCharge => {
             return captured(tx, actor, &found.detail);
         }
@@ -155,13 +156,14 @@ fn told_money(detail: &Value, member: &str) -> Result<Money> {
     amount.ok_or_else(|| Error::broken(format!("a difference without its {member}")))
 }
 
-/// A refund that was made elsewhere becomes one of the payment.
-fn refunded(tx: &Tx, actor: &Actor, detail: &Value, reason: &str) -> Result<()> {
+/// A refund that was made elsewhere becomes one of the payment. Buyer and freelancer read its reason: the administrator's
+/// is for the audit.
+fn refunded(tx: &Tx, actor: &Actor, detail: &Value) -> Result<()> {
     let given = GivenBack {
         charge: told(detail, "of"),
         reference: told(detail, "reference"),
         amount: told_money(detail, "amount")?,
-        reason,
+        reason: "It was given back at the payment provider.",
     };
     match payments::given_back_elsewhere(tx, actor, &given)? {
         true => Ok(()),

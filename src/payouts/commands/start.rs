@@ -186,7 +186,7 @@ fn require_nothing_owed(tx: &Tx, freelancer: UserId, currency: Currency) -> Resu
 
 /// All that can be paid out in one currency, in however many payouts.
 fn cleared(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Money> {
-    let all = releases::cleared_in_all(tx, freelancer)?;
+    let all = releases::cleared_in_all(tx, freelancer, through(tx))?;
     Ok(all.into_iter().find(|money| money.currency() == currency).unwrap_or(Money::new(0, currency)))
 }
 
