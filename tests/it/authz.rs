@@ -1,7 +1,7 @@
-//! Who may do what: every operation × {nobody, buyer, seller, admin, stranger}, each cell in a world of its own. A route
-//! without its row fails the suite.
+//! Who may do what: every operation × {nobody, buyer, seller, admin, stranger}, each cell in a world where nothing has been
+//! changed yet. A route without its row fails the suite.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use guildhall::payments::cases;
@@ -14,7 +14,7 @@ use crate::support::{Person, TestApp};
 const CAST: [&str; 5] = ["nobody", "buyer", "seller", "admin", "stranger"];
 
 /// How far the order between buyer and seller has come.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Story {
     /// Accounts, a listing and a draft.
     Offered,
@@ -300,9 +300,13 @@ fn text(value: &Value) -> String {
 /// Tries every cell of the rows whose path begins with `part`; what differs from the table.
 async fn check(part: &str) {
     let mut wrong = Vec::new();
+    let mut untouched = BTreeMap::new();
     for row in table().into_iter().filter(|row| row.path.starts_with(part)) {
         for (column, expected) in row.expected.into_iter().enumerate() {
-            let world = World::at(row.story).await;
+            let world = match untouched.remove(&row.story) {
+                Some(world) => world,
+                None => World::at(row.story).await,
+            };
             let body = match &row.body {
                 Value::Null => None,
                 body => Some(serde_json::from_str(&world.named(&body.to_string())).unwrap()),
@@ -317,6 +321,10 @@ async fn check(part: &str) {
                 ));
             }
             world.app.settle().await;
+            // What is only read or refused leaves the world as it was: the next cell may have it.
+            if row.method == "GET" || reply.status >= 400 {
+                untouched.insert(row.story, world);
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -354,11 +362,6 @@ async fn orders() {
 }
 
 #[tokio::test]
-async fn fees() {
-    check("/admin/fees").await;
-}
-
-#[tokio::test]
 async fn administration() {
     check("/admin").await;
 }
@@ -371,8 +374,6 @@ async fn payments() {
 #[tokio::test]
 async fn payouts() {
     check("/payouts").await;
-    check("/admin/payouts").await;
-    check("/admin/reconciliation").await;
 }
 
 #[tokio::test]
