@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::actor::Actor;
 use crate::db::Tx;
-use crate::error::{self, Result, TOO_MANY_REQUESTS};
+use crate::error::{self, NOT_FOUND, Result, TOO_MANY_REQUESTS};
 use crate::failpoint;
 use crate::form::Nothing;
 use crate::http::{Access, Answer, Call, Operation, Param, delete, get, patch, post, put};
@@ -67,7 +67,8 @@ pub fn operations() -> Vec<Operation> {
             .about("What was agreed when it was placed and why, what was given back of it, and what is kept now. `sums` writes it out to be added up.")
             .access(Access::Signed, "administrators")
             .query(vec![Param::new("order", "The order; it must be given.", json!({ "type": "string" }))])
-            .answers::<Explanation>(200, "The fees of the order."),
+            .answers::<Explanation>(200, "The fees of the order.")
+            .problems(&[&NOT_FOUND]),
     ];
     operations.into_iter().map(|operation| operation.tagged("Orders")).collect()
 }

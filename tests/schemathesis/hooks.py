@@ -10,7 +10,10 @@ URL = os.environ["FUZZ_URL"]
 CAST = json.loads(os.environ["FUZZ_CAST"])
 PASSWORD = "quiet copper lantern"
 
-ADMINISTRATION = {"GET /users", "POST /users/{id}/suspend", "POST /users/{id}/reinstate", "POST /reviews/{id}/hide"}
+ADMINISTRATION = {
+    "GET /users", "POST /users/{id}/suspend", "POST /users/{id}/reinstate", "POST /reviews/{id}/hide",
+    "POST /orders/{id}/dispute/decision",
+}
 SELLING = {"POST /payments/{id}/refunds"}
 LEAVING = {"POST /users/logout", "PUT /users/{id}", "PATCH /users/{id}", "DELETE /users/{id}"}
 
@@ -37,9 +40,9 @@ class Caller:
         label = case.operation.label
         if label in LEAVING:
             return newcomer()["access_token"]
-        if label in ADMINISTRATION:
+        if label in ADMINISTRATION or case.path.startswith("/admin/"):
             return CAST["ADMIN"]
-        selling = label in SELLING or case.path.startswith(("/services", "/profiles"))
+        selling = label in SELLING or case.path.startswith(("/services", "/profiles", "/payouts"))
         return CAST["SELLER" if selling else "BUYER"]
 
     def set(self, case, token, context):
