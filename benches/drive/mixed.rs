@@ -1,0 +1,108 @@
+//! Nine reads to one write, at a rate of its own that waits for nobody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::peer::Peer;
+use crate::times::Times;
+use crate::{Cast, Failure};
+
+/// More than are ever under way at half of the peak; as many as a closed loop has at rate 0.
+const CONNECTIONS: usize = 256;
+const CLOSED: usize = 64;
+const WRITE_EVERY: u64 = 10;
+const LOGIN_EVERY: u64 = 100;
+
+#[derive(Default)]
+struct Kinds {
+    reads: Times,
+    writes: Times,
+    logins: Times,
+    refused: u64,
+}
+
+struct Load {
+    cast: Cast,
+    logins: bool,
+    next: AtomicU64,
+    began: Instant,
+    until: Instant,
+    /// Between two requests.
+    pause: Option<Duration>,
+}
+
+pub async fn run(cast: Cast, time: Duration, rate: f64, logins: bool) -> Result<Value, Failure> {
+    let began = Instant::now();
+    let pause = (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
+    let load = Arc::new(Load { cast, logins, next: AtomicU64::new(0), began, until: began + time, pause });
+    let mut workers = JoinSet::new();
+    for _ in 0..if pause.is_some() { CONNECTIONS } else { CLOSED } {
+        workers.spawn(work(Arc::clone(&load)));
+    }
+    let mut all = Kinds::default();
+    while let Some(kinds) = workers.join_next().await {
+        let kinds = kinds??;
+        all.reads.join(kinds.reads);
+        all.writes.join(kinds.writes);
+        all.logins.join(kinds.logins);
+        all.refused += kinds.refused;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let (reads, writes, logins) = (all.reads.report(), all.writes.report(), all.logins.report());
+    let count: f64 = [&reads, &writes, &logins].iter().filter_map(|times| times["count"].as_f64()).sum();
+    Ok(json!({
+        "rate": count / seconds, "seconds": seconds, "refused": all.refused,
+        "reads": reads, "writes": writes, "logins": logins,
+    }))
+}
+
+async fn work(load: Arc<Load>) -> Result<Kinds, Failure> {
+    let mut peer = Peer::connect(&load.cast.address).await?;
+    let mut kinds = Kinds::default();
+    loop {
+        let number = load.next.fetch_add(1, Ordering::Relaxed);
+        let due = match load.pause {
+            Some(pause) => load.began + pause.mul_f64(number as f64),
+            None => Instant::now(),
+        };
+        if due >= load.until {
+            return Ok(kinds);
+        }
+        sleep_until(due).await;
+        let (times, expected, reply) = if load.logins && number % LOGIN_EVERY == 0 {
+            let account = json!({ "username": load.cast.username, "password": load.cast.password });
+            (&mut kinds.logins, 200, peer.ask("POST", "/users/login", None, Some(&account)).await?)
+        } else if number % WRITE_EVERY == 1 {
+            let order = json!({ "service_id": turn(&load.cast.sellers, number).listing });
+            let buyer = turn(&load.cast.buyers, number).as_str();
+            (&mut kinds.writes, 201, peer.ask("POST", "/orders", Some(buyer), Some(&order)).await?)
+        } else if number % 3 == 0 {
+            let buyer = turn(&load.cast.buyers, number).as_str();
+            let path = turn(&load.cast.own_reads, number / 3).as_str();
+            (&mut kinds.reads, 200, peer.ask("GET", path, Some(buyer), None).await?)
+        } else {
+            let path = turn(&load.cast.reads, number).as_str();
+            (&mut kinds.reads, 200, peer.ask("GET", path, None, None).await?)
+        };
+        times.add(due.elapsed());
+        match reply.status {
+            status if status == expected => {}
+            // A queue is full: an honest answer, and counted.
+            503 => kinds.refused += 1,
+            status => {
+                return Err(format!("answered {status}: {}", String::from_utf8_lossy(&reply.body)).into());
+            }
+        }
+    }
+}
+
+fn turn<T>(of: &[T], number: u64) -> &T {
+    // A prime apart, so that no kind of request meets the same few again and again.
+    let place = number.wrapping_mul(7_919) % of.len() as u64;
+    &of[place as usize]
+}
