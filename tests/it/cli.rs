@@ -220,7 +220,7 @@ fn what_becomes_due_by_the_test_clock_has_happened_when_it_answers() {
 
 #[test]
 fn a_key_for_stripe_does_not_open_a_database_that_was_paid_with_play_money() {
-    let program = Program::new();
+    let program = Program::embedded();
     program.run(&["demo"]).expect(0);
     for key in ["sk_live_x", "sk_test_x"] {
         let stripe = ["--provider", "stripe", "--stripe-secret-key", key, "--listen", "127.0.0.1:0"];
