@@ -46,8 +46,8 @@ alter table refunds add column fees_minor bigint not null default 0 check (fees_
 alter table refunds add column payable_minor bigint not null default 0 check (payable_minor >= 0);
 alter table refunds add column owed_minor bigint not null default 0 check (owed_minor >= 0);
 -- The refund that had succeeded and came back, in whose place this one is.
-alter table refunds add column replaces uuid;
-create unique index refunds_replaces on refunds (replaces);
+alter table refunds add column replaces_id uuid;
+create unique index refunds_replaces on refunds (replaces_id);
 update refunds set escrow_minor = amount_minor;
 
 -- What of an order's money went back to its buyer or is on its way there.
@@ -89,5 +89,5 @@ comment on column payments.charged_back_minor is 'What the buyer''s bank took ba
 comment on column refunds.escrow_minor is 'What of it was taken from escrow';
 comment on column refunds.fees_minor is 'What of it was taken from the house''s fees';
 comment on column refunds.payable_minor is 'What of it was taken from the freelancer''s unpaid earnings';
-comment on column refunds.replaces is 'The refund that had succeeded and came back, in whose place this one is';
+comment on column refunds.replaces_id is 'The refund that had succeeded and came back, in whose place this one is';
 comment on column refunds.owed_minor is 'What of it the freelancer owed, for it had been paid out';

@@ -46,8 +46,8 @@ alter table refunds add column fees_minor integer not null default 0 check (fees
 alter table refunds add column payable_minor integer not null default 0 check (payable_minor >= 0);
 alter table refunds add column owed_minor integer not null default 0 check (owed_minor >= 0);
 -- The refund that had succeeded and came back, in whose place this one is.
-alter table refunds add column replaces blob;
-create unique index refunds_replaces on refunds (replaces);
+alter table refunds add column replaces_id blob;
+create unique index refunds_replaces on refunds (replaces_id);
 update refunds set escrow_minor = amount_minor;
 
 -- What of an order's money went back to its buyer or is on its way there.

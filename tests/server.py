@@ -40,6 +40,8 @@ class Server:
         }
         self.database_url = database_url
         self.embedded = embedded
+        #: Seconds that one answer may take.
+        self.patience = 20
         self.afterwards = contextlib.ExitStack()
 
     def __enter__(self):
@@ -115,7 +117,7 @@ class Server:
         if body is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(body)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

@@ -53,7 +53,7 @@ grant select (id, order_id, opened_by, wanted_minor, status, answered_at, remind
 grant select (dispute_id, side, refund_minor, accepted_at, offered_at) on dispute_offers to guildhall_reader;
 grant select (id, dispute_id, author_id, created_at) on dispute_messages to guildhall_reader;
 grant select (id, payment_id, order_id, amount_minor, currency, status, provider_key, requested_by, transaction_id,
-              escrow_minor, fees_minor, payable_minor, owed_minor, replaces, created_at, updated_at)
+              escrow_minor, fees_minor, payable_minor, owed_minor, replaces_id, created_at, updated_at)
     on refunds to guildhall_reader;
 grant select (id, kind, subject_id, order_id, opened_at, resolved_at, resolution, resolved_by) on cases
     to guildhall_reader;

@@ -86,7 +86,7 @@ tables! {
     refunds by 1 {
         id Id, payment_id Id, order_id Id, amount_minor Integer, currency Text, status Text, reason Text,
         provider_key Text, requested_by Id, transaction_id Text, escrow_minor Integer, fees_minor Integer,
-        payable_minor Integer, owed_minor Integer, created_at Time, updated_at Time, replaces Id,
+        payable_minor Integer, owed_minor Integer, created_at Time, updated_at Time, replaces_id Id,
     }
     transactions by 1 {
         id Id, user_id Id, type Text, status Text, amount_minor Integer, currency Text, order_id Id, payment_id Id,

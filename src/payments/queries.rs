@@ -108,7 +108,7 @@ pub fn refund(tx: &Tx, id: RefundId) -> Result<Option<Refund>> {
     tx.first(&format!("select {REFUND} from refunds where id = $1"), params![id], refund_row)
 }
 
-const REFUND: &str = "id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, transaction_id, replaces, \
+const REFUND: &str = "id, payment_id, order_id, amount_minor, currency, status, reason, provider_key, transaction_id, replaces_id, \
      escrow_minor, fees_minor, payable_minor, owed_minor, created_at";
 
 fn refund_row(row: &Row) -> Result<Refund> {

@@ -15,7 +15,7 @@ const CAUSES: &[(&str, &str)] = &[
     ("refund", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     (
         "refund_bounced",
-        "from refunds c where c.id = j.cause_id and c.order_id = j.order_id and c.replaces is not null",
+        "from refunds c where c.id = j.cause_id and c.order_id = j.order_id and c.replaces_id is not null",
     ),
     ("refund_by_hand", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
     ("refund_returned", "from refunds c where c.id = j.cause_id and c.order_id = j.order_id"),
@@ -59,7 +59,7 @@ fn reserves_end_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
             cast(coalesce(sum(case when j.kind in ('refund_reserved', 'refund_bounced') and l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
             cast(coalesce(sum(case when j.kind in ('refund', 'refund_by_hand') and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
             cast(coalesce(sum(case when j.kind = 'refund_returned' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
-            exists (select 1 from refunds n where n.replaces = r.id and n.amount_minor = r.amount_minor)
+            exists (select 1 from refunds n where n.replaces_id = r.id and n.amount_minor = r.amount_minor)
          from refunds r left join ledger_journals j on j.cause_id = r.id
          left join ledger_lines l on l.journal_id = j.id group by r.id, r.status, r.amount_minor";
     found.search(tx, reserves, params![], |row| {

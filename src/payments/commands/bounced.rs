@@ -75,7 +75,7 @@ fn replacement(tx: &Tx, payment: &Payment, failed: &Refund) -> Result<Refund> {
     let taken = &refund.taken;
     tx.execute(
         "insert into refunds (id, payment_id, order_id, amount_minor, currency, status, reason, provider_key,
-             requested_by, replaces, escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
+             requested_by, replaces_id, escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
          select $1, payment_id, order_id, amount_minor, currency, $2, reason, $3, requested_by, id, escrow_minor, fees_minor,
              payable_minor, owed_minor, $4, $4 from refunds where id = $5",
         params![id, refund.status, refund.provider_key, tx.now(), failed.id],
