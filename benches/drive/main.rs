@@ -7,6 +7,8 @@
 //! CAST is a file in JSON ([`Cast`]). Prints one line of JSON. A request of `mixed` counts from the moment it was due, so
 //! that a stall shows in every request that it kept waiting.
 
+#![allow(clippy::float_arithmetic, reason = "rates and times; no money is counted here")]
+
 mod life;
 mod mixed;
 mod peer;

@@ -74,14 +74,14 @@ async fn work(load: Arc<Load>) -> Result<Kinds, Failure> {
             return Ok(kinds);
         }
         sleep_until(due).await;
-        let (times, expected, reply) = if load.logins && number % LOGIN_EVERY == 0 {
+        let (times, expected, reply) = if load.logins && number.is_multiple_of(LOGIN_EVERY) {
             let account = json!({ "username": load.cast.username, "password": load.cast.password });
             (&mut kinds.logins, 200, peer.ask("POST", "/users/login", None, Some(&account)).await?)
         } else if number % WRITE_EVERY == 1 {
             let order = json!({ "service_id": turn(&load.cast.sellers, number).listing });
             let buyer = turn(&load.cast.buyers, number).as_str();
             (&mut kinds.writes, 201, peer.ask("POST", "/orders", Some(buyer), Some(&order)).await?)
-        } else if number % 3 == 0 {
+        } else if number.is_multiple_of(3) {
             let buyer = turn(&load.cast.buyers, number).as_str();
             let path = turn(&load.cast.own_reads, number / 3).as_str();
             (&mut kinds.reads, 200, peer.ask("GET", path, Some(buyer), None).await?)
