@@ -368,7 +368,7 @@ struct Found {
     newest: Option<Time>,
     ahead: Duration,
     has_administrator: bool,
-    /// Whether the key for Stripe is for the money that is in it.
+    /// Whether the provider's money is the money that is in it.
     money: Result<(), String>,
 }
 
@@ -378,10 +378,15 @@ async fn look_into(config: &Config) -> crate::error::Result<Found> {
     let through_stripe =
         config.provider == PaymentProvider::Stripe && config.services.contains(&Service::Payments);
     let key = stripe::Settings::read(&config.stripe).ok().filter(|_| through_stripe);
+    let in_play = config.provider == PaymentProvider::Sandbox && config.services.contains(&Service::Payments);
     let (live, play_money) = (key.map(|settings| settings.is_live()), config.allow_sandbox);
     app.db()
         .read(move |tx| {
-            let money = live.map_or(Ok(()), |live| stripe::require_same_money(tx, live, play_money));
+            let money = match live {
+                Some(live) => stripe::require_same_money(tx, live, play_money),
+                None if in_play => stripe::require_no_money(tx, play_money),
+                None => Ok(()),
+            };
             Ok(Found {
                 newest: events::newest_at(tx)?,
                 ahead,

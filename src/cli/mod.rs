@@ -23,10 +23,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::{self, App, Parts};
-use crate::config::{self, Config, Given, Loaded, Mistakes};
+use crate::config::{self, Config, Given, Loaded, Mistakes, PaymentProvider, Service};
 use crate::db::Place;
 use crate::error::Error;
 use crate::http::printed_document;
+use crate::providers::stripe;
 use crate::test_clock;
 use crate::time::Time;
 
@@ -235,6 +236,20 @@ fn require_database(config: &Config) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses a provider with other money than the database was paid with.
+async fn require_same_money(app: &App) -> Result<(), Failure> {
+    if !app.config().services.contains(&Service::Payments) {
+        return Ok(());
+    }
+    let play_money = app.config().allow_sandbox;
+    let (provider, live) = (app.config().provider, app.provider().is_live());
+    let same = app.db().read(move |tx| match provider {
+        PaymentProvider::Sandbox => stripe::require_no_money(tx, play_money),
+        PaymentProvider::Stripe => stripe::require_same_money(tx, live, play_money),
+    });
+    Ok(same.await?)
 }
 
 /// There is a database, and it is of this version.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, open_beside, require_current, say};
+use super::{Failure, open_beside, require_current, require_same_money, say};
 use crate::config::Config;
 use crate::reconciliation::{self, Window};
 use crate::time::Time;
@@ -21,6 +21,7 @@ pub fn moment(text: &str) -> Result<Time, String> {
 pub async fn reconcile(config: Config, from: Option<Time>, to: Option<Time>) -> Result<(), Failure> {
     require_current(&config)?;
     let app = open_beside(config).await?;
+    require_same_money(&app).await?;
     let now = app.db().read(|tx| Ok(tx.now())).await?;
     if let Some(later) = to.filter(|to| *to > now) {
         say(format!("{later} is to come: compared up to now."))?;

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{Failure, Lock, logs, open, pending};
+use super::{Failure, Lock, logs, open, pending, require_same_money};
 use crate::app::{self, App, Parts};
 use crate::config::{Config, PaymentProvider, Service};
 use crate::db::Place;
@@ -45,11 +45,7 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     for name in app.db().migrate().await? {
         tracing::info!(name, "migrated");
     }
-    if app.config().provider == PaymentProvider::Stripe && app.config().services.contains(&Service::Payments)
-    {
-        let (live, play_money) = (app.provider().is_live(), app.config().allow_sandbox);
-        app.db().read(move |tx| stripe::require_same_money(tx, live, play_money)).await?;
-    }
+    require_same_money(&app).await?;
     warn_of_other_providers(&app).await?;
     if app.config().test_clock {
         test_clock::catch_up(&app).await?;

@@ -247,6 +247,23 @@ fn a_key_that_nobody_paid_with_does_not_mark_the_database() {
 }
 
 #[test]
+fn play_money_does_not_come_into_a_database_that_was_paid_through_stripe() {
+    let program = Program::embedded();
+    program.run(&["migrate"]).expect(0);
+    let file = program.dir().join("guildhall-data/guildhall.db");
+    let paid = "insert into settings (name, value) values ('stripe_money', 'live')";
+    rusqlite::Connection::open(file).unwrap().execute(paid, []).unwrap();
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["reconcile"]] {
+        let refused = program.run(command).expect(1);
+        assert!(refused.stderr.contains("the provider is the sandbox"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("set provider to stripe"), "{}", refused.stderr);
+    }
+    let said = program.run(&["doctor", "--listen", "127.0.0.1:0"]).expect(1);
+    assert!(said.stdout.contains("with Stripe's live money"), "{}", said.stdout);
+    program.run(&["reconcile", "--allow-sandbox"]).expect(0);
+}
+
+#[test]
 fn a_log_that_nobody_reads_any_more_loses_lines_and_not_the_server() {
     for format in ["json", "human"] {
         let program = Program::new();

@@ -30,7 +30,7 @@ use objects::{Balance, BalanceTransaction, Dispute, Event, HasId, Page, PaymentI
 
 use reading::{charged_back, declined, money, recorded, refunded, seconds, standing, state, transferred};
 
-pub use settings::{Settings, remember_money, require_same_money};
+pub use settings::{Settings, remember_money, require_no_money, require_same_money};
 
 /// For people: Stripe's own names for trying things out. A browser gets others from Stripe.js.
 const METHODS: &[&str] =

@@ -146,6 +146,19 @@ pub fn require_same_money(tx: &Tx, live: bool, play_money: bool) -> Done<()> {
     }
 }
 
+/// Refuses play money for a database that was paid with Stripe's: orders of people who pay would be mixed with those of
+/// nobody. `play_money`: they may be.
+pub fn require_no_money(tx: &Tx, play_money: bool) -> Done<()> {
+    let known: Option<String> =
+        tx.first("select value from settings where name = $1", params![MONEY], |row| row.next())?;
+    match known.filter(|_| !play_money) {
+        None => Ok(()),
+        Some(known) => Err(Error::broken(format!(
+            "orders in this database were paid, or payout accounts opened, with Stripe's {known} money, and the provider is the sandbox: set provider to stripe and give its key, or allow_sandbox to true"
+        ))),
+    }
+}
+
 /// Remembers whose money this is as something is about to be done with it at Stripe; refuses the other.
 pub fn remember_money(tx: &Tx, provider: &dyn Provider) -> Done<()> {
     if provider.name() != "stripe" {
