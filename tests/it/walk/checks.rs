@@ -65,8 +65,10 @@ const IN_THE_END: &[(&str, &str)] = &[
          (select 1 from cases c where c.subject_id = r.id and c.resolved_at is null)",
     ),
     (
-        "a payout through the provider is still open",
-        "select id from payouts where status = 'pending' and provider = 'sandbox'",
+        "a payout through the provider is still open, and nobody was asked",
+        "select i.id from payout_items i join payouts p on p.id = i.payout_id
+         where p.provider = 'sandbox' and i.status = 'pending' and not exists
+         (select 1 from cases c where c.subject_id = i.id and c.resolved_at is null)",
     ),
     (
         "the provider sent what is not booked",
