@@ -49,9 +49,9 @@ impl Told {
         now.plus(pause(self.tries))
     }
 
-    /// Whether that is too late.
+    /// Whether that is too late. A program that was away for the day has not looked: it looks a few times first.
     pub fn is_given_up(&self, now: Time) -> bool {
-        self.again_at(now) > self.received_at.plus(PARKED_FOR)
+        self.tries >= LEAST_TRIES && self.again_at(now) > self.received_at.plus(PARKED_FOR)
     }
 }
 
@@ -67,6 +67,9 @@ pub struct Listing {
 
 /// What an event is looked for that is about nothing known here.
 pub const PARKED_FOR: Duration = Duration::from_secs(86_400);
+
+/// However late it is, so often it was looked for before it is given up.
+const LEAST_TRIES: i64 = 5;
 
 /// The pause before an unknown object is looked for again: 5, 10, 20 … seconds, an hour at most.
 pub fn pause(tries: i64) -> Duration {

@@ -1,25 +1,25 @@
 //! What a payment provider tells: believed only when it is signed, kept once, applied by looking, whatever comes in whichever
 //! order.
 
+mod door;
 mod late;
+mod parked;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::body::Body;
 use guildhall::app::Parts;
-use guildhall::config::PaymentProvider;
 use guildhall::params;
 use guildhall::payments::{self, PaymentId};
+use guildhall::providers::sandbox;
 use guildhall::providers::sandbox::telling::Telling;
-use guildhall::providers::{sandbox, signature};
-use guildhall::webhooks;
 use http::Request;
 use serde_json::{Value, json};
 
 use crate::payments::ordered;
 use crate::payments::unknown::only_begin;
-use crate::support::{Person, Reply, TestApp, Trouble, Troubles};
+use crate::support::{Person, Reply, TestApp};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -111,91 +111,6 @@ impl TestApp {
         let attempt = self.app.db().read(move |tx| payments::attempt(tx, id)).await.unwrap().unwrap();
         attempt.ask(self.app.provider()).await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn only_what_the_provider_has_signed_is_believed() {
-    let app = TestApp::new().await;
-    let now = app.app.db().clock().now();
-    let secret = app.secret().await;
-    let raw = event("evt_1", "charge.succeeded", "charge", "ch_1", None).to_string();
-    let good = signature::sign(&secret, raw.as_bytes(), now);
-    let mut flipped = raw.clone().into_bytes();
-    flipped[9] ^= 1;
-    let other = signature::sign("whsec_of_another_endpoint", raw.as_bytes(), now);
-    let old = signature::sign(&secret, raw.as_bytes(), now.minus(Duration::from_secs(302)));
-    let bad_last = format!("{}{}", &good[..good.len() - 1], if good.ends_with('0') { '1' } else { '0' });
-    let not_an_event = signature::sign(&secret, b"[]", now);
-    let refused = [
-        (raw.clone().into_bytes(), None, "invalid_signature"),
-        (raw.clone().into_bytes(), Some(""), "invalid_signature"),
-        (flipped, Some(good.as_str()), "invalid_signature"),
-        (raw.clone().into_bytes(), Some(&bad_last), "invalid_signature"),
-        (raw.clone().into_bytes(), Some(&other), "invalid_signature"),
-        (raw.clone().into_bytes(), Some(&good.replace("v1=", "v0=")), "invalid_signature"),
-        (format!("{raw} ").into_bytes(), Some(&good), "invalid_signature"),
-        (raw.clone().into_bytes(), Some(&old), "stale_signature"),
-        (b"[]".to_vec(), Some(&not_an_event), "invalid_request"),
-    ];
-    for (raw, signature, code) in refused {
-        app.knock(raw, signature).await.problem(400, code);
-    }
-    assert_eq!(app.kept().await, []);
-    let future = signature::sign(&secret, raw.as_bytes(), now.plus(DAY));
-    for signature in [&good, &format!("{other},{}", good.split_once(',').unwrap().1), &future] {
-        let reply = app.knock(raw.clone(), Some(signature)).await;
-        // The moment of the other signature counts, which is the same.
-        assert_eq!(reply.expect(200).json(), json!({ "received": true }));
-    }
-    assert_eq!(app.states().await, ["waiting"]);
-    app.settle().await;
-}
-
-#[tokio::test]
-async fn the_door_is_the_deployments_own_providers() {
-    let app = TestApp::new().await;
-    for path in ["/webhooks/stripe", "/webhooks/Sandbox", "/webhooks"] {
-        assert_eq!(app.post(path, None, json!({})).await.status, 404, "{path}");
-    }
-    app.get("/webhooks/sandbox", None).await.problem(405, "method_not_allowed");
-}
-
-#[tokio::test]
-async fn a_body_is_bytes_of_any_kind_up_to_its_cap() {
-    let app = TestApp::new().await;
-    let mut told = event("evt_1", "quantum.entangled", "quantum", "q_1", None);
-    told["padding"] = json!("x".repeat(200 * 1_024));
-    let raw = told.to_string();
-    let signature = app.signed(raw.as_bytes()).await;
-    let request = Request::post("/webhooks/sandbox")
-        .header("content-type", "text/plain; charset=latin-1")
-        .header("authorization", "Bearer not-a-token")
-        .header(sandbox::SIGNATURE, signature)
-        .body(Body::from(raw))
-        .unwrap();
-    app.raw(request).await.expect(200);
-    assert_eq!(app.states().await, ["ignored"], "nothing here knows what a quantum is");
-    let big = vec![b'x'; 256 * 1_024 + 1];
-    app.knock(big.clone(), None).await.problem(413, "body_too_large");
-    let declared = Request::post("/webhooks/sandbox").header("content-length", big.len());
-    app.raw(declared.body(Body::empty()).unwrap()).await.problem(413, "body_too_large");
-    app.knock(big[1..].to_vec(), None).await.problem(400, "invalid_signature");
-}
-
-#[tokio::test]
-async fn an_event_about_real_money_is_not_for_play_money() {
-    let app = TestApp::new().await;
-    let (buyer, _, order) = ordered(&app).await;
-    let payment = app.taken(&buyer, &order).await;
-    let mut told = about_payment("evt_1", "charge.succeeded", &payment);
-    told["livemode"] = json!(true);
-    app.tell(&told).await.expect(200);
-    app.settle().await;
-    assert_eq!(app.payment(&buyer, &payment).await["status"], "pending");
-    let note = "about real money, and this deployment is not live".to_owned();
-    assert_eq!(app.kept().await, [("evt_1".to_owned(), "ignored".to_owned(), Some(note))]);
-    app.advance(Duration::from_secs(60)).await;
-    app.audit().await;
 }
 
 #[tokio::test]
@@ -299,61 +214,6 @@ async fn events_of_a_payment_end_the_same_in_any_order() {
 async fn confirm_at_the_provider(app: &TestApp, id: PaymentId) {
     let charge = app.app.db().read(move |tx| payments::find(tx, id)).await.unwrap().unwrap().charge();
     app.app.provider().confirm(&charge).await.unwrap();
-}
-
-#[tokio::test]
-async fn what_is_not_known_yet_is_looked_for_again() {
-    let app = TestApp::new().await;
-    let (buyer, _, order) = ordered(&app).await;
-    let early = only_begin(&app, &buyer, &order, "pm_card_visa").await;
-    let payment = json!({ "id": early });
-    app.tell(&about_payment("evt_1", "charge.succeeded", &payment)).await.expect(200);
-    app.settle().await;
-    assert_eq!(app.states().await, ["parked"], "the provider has no such charge");
-    app.ask_the_provider(early).await;
-    app.advance(A_WHILE).await;
-    assert_eq!(app.states().await, ["done"]);
-    assert_eq!(app.payment(&buyer, &payment).await["status"], "success");
-    app.audit().await;
-}
-
-#[tokio::test]
-async fn what_stays_unknown_is_given_up_after_a_day() {
-    let app = TestApp::new().await;
-    app.tell(&event("evt_1", "charge.succeeded", "charge", "ch_of_another_shop", None)).await.expect(200);
-    app.tell(&event("evt_2", "refund.created", "refund", "re_1", Some("refund-unknown"))).await.expect(200);
-    for hours in 0..23 {
-        app.settle().await;
-        assert_eq!(app.states().await, ["parked", "parked"], "after {hours} hours");
-        app.advance(Duration::from_secs(3_600)).await;
-    }
-    app.advance(Duration::from_secs(2 * 3_600)).await;
-    assert_eq!(app.states().await, ["ignored", "ignored"]);
-    assert_eq!(app.cases().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_stray_charge_that_names_an_order_is_a_case() {
-    let app = TestApp::new().await;
-    let (buyer, _, order) = ordered(&app).await;
-    app.pay(&buyer, &order, "pm_card_visa").await.expect(201);
-    app.write(|tx| {
-        tx.execute(
-            "insert into sandbox_charges (id, key, amount_minor, currency, method, status, created_at)
-             values ('ch_stray', 'by hand', 4990, 'USD', 'pm_card_visa', 'succeeded', $1)",
-            params![tx.now()],
-        )
-    })
-    .await;
-    let mut told = event("evt_1", "charge.succeeded", "charge", "ch_stray", Some("by hand"));
-    told["data"]["object"]["metadata"]["order_id"] = order["id"].clone();
-    app.tell(&told).await.expect(200);
-    app.advance(DAY - Duration::from_secs(1)).await;
-    app.advance(Duration::from_secs(3_600)).await;
-    assert_eq!(
-        (app.states().await, app.cases().await),
-        (vec!["ignored".to_owned()], vec!["unknown_charge".to_owned()])
-    );
 }
 
 #[tokio::test]
@@ -587,60 +447,4 @@ async fn what_did_not_arrive_is_asked_for() {
     app.advance(Duration::from_secs(3_600)).await;
     assert_eq!(app.states().await, ["done"], "listed again and kept once");
     app.audit().await;
-}
-
-#[tokio::test]
-async fn events_are_remembered_for_ninety_days() {
-    let app = TestApp::new().await;
-    app.tell(&event("evt_1", "quantum.entangled", "quantum", "q_1", None)).await.expect(200);
-    app.app.db().clock().advance(DAY * 89);
-    assert!(app.write(|tx| webhooks::forget_old(tx, 10)).await);
-    assert_eq!(app.states().await, ["ignored"]);
-    app.app.db().clock().advance(DAY * 2);
-    assert!(app.write(|tx| webhooks::forget_old(tx, 10)).await);
-    assert_eq!(app.states().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_stray_charge_is_looked_at_until_the_provider_answers() {
-    let troubles = Troubles::default();
-    let app = troubles.app().await;
-    let (buyer, _, order) = ordered(&app).await;
-    app.pay(&buyer, &order, "pm_card_visa").await.expect(201);
-    app.write(|tx| {
-        tx.execute(
-            "insert into sandbox_charges (id, key, amount_minor, currency, method, status, created_at)
-             values ('ch_stray', 'by hand', 4990, 'USD', 'pm_card_visa', 'succeeded', $1)",
-            params![tx.now()],
-        )
-    })
-    .await;
-    let mut told = event("evt_1", "charge.succeeded", "charge", "ch_stray", Some("by hand"));
-    told["data"]["object"]["metadata"]["order_id"] = order["id"].clone();
-    app.tell(&told).await.expect(200);
-    troubles.add(Trouble::BeforeItHappens);
-    app.advance(DAY - Duration::from_secs(1)).await;
-    assert_eq!(app.states().await, ["waiting"]);
-    app.advance(Duration::from_secs(3_600)).await;
-    assert_eq!(
-        (app.states().await, app.cases().await),
-        (vec!["ignored".to_owned()], vec!["unknown_charge".to_owned()])
-    );
-}
-
-#[tokio::test]
-async fn a_door_whose_provider_is_not_set_up_says_so() {
-    let app = TestApp::with(|config| config.provider = PaymentProvider::Stripe).await;
-    let request = Request::post("/webhooks/stripe").header("stripe-signature", "t=1,v1=00");
-    app.raw(request.body(Body::from("{}")).unwrap()).await.problem(503, "provider_misconfigured");
-}
-
-#[tokio::test]
-async fn the_door_of_another_provider_says_which_is_there() {
-    let app = TestApp::new().await;
-    let refused = app.post("/webhooks/stripe", None, json!({})).await.problem(404, "not_found").json();
-    assert_eq!(
-        refused["detail"],
-        "this deployment is paid through sandbox: only /webhooks/sandbox is there, for its events"
-    );
 }
