@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use uuid::{ContextV7, Timestamp, Uuid};
 
+use crate::short;
 use crate::time::Time;
 
 /// The id of a `K`. Ids of different kinds do not mix.
@@ -77,7 +78,7 @@ impl<K> fmt::Display for Id<K> {
 }
 impl<K> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.uuid)
+        short::serialize(&self.uuid, serializer)
     }
 }
 impl<'de, K> serde::Deserialize<'de> for Id<K> {

@@ -5,6 +5,7 @@ pub mod id;
 pub mod money;
 pub mod rating;
 pub mod secret;
+mod short;
 pub mod time;
 
 // What every service stands on.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use crate::short;
+
 /// The largest amount a request may name, in minor units.
 pub const MAX_MINOR: i64 = 99_999_999_999;
 
@@ -146,7 +148,7 @@ impl fmt::Display for Money {
 
 impl serde::Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        short::serialize(self, serializer)
     }
 }
 
@@ -211,7 +213,7 @@ impl fmt::Display for Threshold {
 
 impl serde::Serialize for Threshold {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        short::serialize(self, serializer)
     }
 }
 

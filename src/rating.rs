@@ -25,11 +25,11 @@ impl Rating {
 
 impl Serialize for Rating {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = match self.count {
-            0 => "null".to_owned(),
-            _ => format!("{}.{:02}", self.centi() / 100, self.centi() % 100),
+        let average = match self.count {
+            0 => None,
+            _ => Some(format!("{}.{:02}", self.centi() / 100, self.centi() % 100)),
         };
-        let average = RawValue::from_string(text).map_err(serde::ser::Error::custom)?;
+        let average = average.map(RawValue::from_string).transpose().map_err(serde::ser::Error::custom)?;
         let mut fields = serializer.serialize_struct("Rating", 2)?;
         fields.serialize_field("average", &average)?;
         fields.serialize_field("count", &self.count)?;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::short;
+
 /// A moment: whole microseconds since 1970-01-01T00:00:00Z. On the wire RFC 3339 with `Z` and six digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Time(i64);
@@ -51,7 +53,7 @@ impl fmt::Display for Time {
 
 impl serde::Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        short::serialize(self, serializer)
     }
 }
 

@@ -1,6 +1,8 @@
 //! How values are stored in either engine: ids as 16 bytes or `uuid`, times as microseconds or `timestamptz`, JSON as
 //! text or `jsonb`. And [`Sql`], a statement that grows.
 
+use std::fmt::Write;
+
 use bytes::BytesMut;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use tokio_postgres::types::{IsNull, Type};
@@ -323,7 +325,7 @@ impl Sql {
     /// Appends the next `$n` and binds `value` to it.
     pub fn bind(&mut self, value: impl Param + 'static) -> &mut Self {
         self.params.push(Box::new(value));
-        self.text.push_str(&format!("${}", self.params.len()));
+        let _ = write!(self.text, "${}", self.params.len());
         self
     }
 
