@@ -1,5 +1,7 @@
 //! What a handler answers: small enough to be stored under an idempotency key and given again byte for byte.
 
+use std::borrow::Cow;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -10,21 +12,32 @@ use crate::error::{Error, Result};
 
 use super::problem;
 
+/// A listing with a description of some sentences.
+const USUAL_BYTES: usize = 1_024;
+/// Twenty of them.
+const USUAL_PAGE_BYTES: usize = 16 * 1_024;
+
 /// A status, a JSON body and the few headers that belong to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub(super) status: StatusCode,
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(HeaderName, Cow<'static, str>)>,
     pub(super) body: Vec<u8>,
     pub(super) replayed: bool,
 }
 
 impl Answer {
     fn json(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        let body = serde_json::to_vec(body)?;
+        Self::json_of(status, body, USUAL_BYTES)
+    }
+
+    /// `bytes` is a guess: what is longer grows, and every growth is a copy.
+    fn json_of(status: StatusCode, value: &impl Serialize, bytes: usize) -> Result<Self> {
+        let mut body = Vec::with_capacity(bytes);
+        serde_json::to_writer(&mut body, value)?;
         Ok(Self {
             status,
-            headers: vec![("content-type".into(), "application/json".into())],
+            headers: vec![(header::CONTENT_TYPE, "application/json".into())],
             body,
             replayed: false,
         })
@@ -32,6 +45,11 @@ impl Answer {
 
     pub fn ok(body: &impl Serialize) -> Result<Self> {
         Self::json(StatusCode::OK, body)
+    }
+
+    /// A page of a list.
+    pub fn page(body: &impl Serialize) -> Result<Self> {
+        Self::json_of(StatusCode::OK, body, USUAL_PAGE_BYTES)
     }
 
     pub fn created(body: &impl Serialize) -> Result<Self> {
@@ -43,10 +61,10 @@ impl Answer {
     }
 
     /// Something other than JSON.
-    pub fn text(media_type: &str, body: String) -> Self {
+    pub fn text(media_type: &'static str, body: String) -> Self {
         Self {
             status: StatusCode::OK,
-            headers: vec![("content-type".into(), media_type.into()), ("vary".into(), "Accept".into())],
+            headers: vec![(header::CONTENT_TYPE, media_type.into()), (header::VARY, "Accept".into())],
             body: body.into_bytes(),
             replayed: false,
         }
@@ -60,7 +78,7 @@ impl Answer {
     pub fn refusal(error: &Error) -> Result<Self> {
         let (status, body) = problem::document(error);
         let mut answer = Self::json(status, &body)?;
-        answer.headers = vec![("content-type".into(), problem::MEDIA_TYPE.into())];
+        answer.headers = vec![(header::CONTENT_TYPE, problem::MEDIA_TYPE.into())];
         Ok(answer)
     }
 
@@ -74,13 +92,13 @@ impl Answer {
     #[must_use]
     pub fn etag(self, version: i64, embedded: &impl Serialize) -> Self {
         let digest = Sha256::digest(serde_json::to_vec(embedded).unwrap_or_default());
-        let short = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>();
-        self.header(header::ETAG, format!("\"{version}.{short}\""))
+        let short = digest.iter().take(6).fold(0_u64, |short, byte| short << 8 | u64::from(*byte));
+        self.header(header::ETAG, format!("\"{version}.{short:012x}\""))
     }
 
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: String) -> Self {
-        self.headers.push((name.as_str().to_owned(), value));
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -98,7 +116,7 @@ impl Answer {
     }
 
     pub(super) fn etag_value(&self) -> Option<&str> {
-        self.headers.iter().find(|(name, _)| name == "etag").map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(name, _)| name == header::ETAG).map(|(_, value)| &**value)
     }
 
     /// Whether the idempotency key keeps it: successes, and the refusal that was recorded.
@@ -107,7 +125,8 @@ impl Answer {
     }
 
     /// 304 without a body when the reader has this already.
-    pub(super) fn unless_known(mut self, if_none_match: Option<&str>) -> Self {
+    pub(super) fn unless_known(mut self, asked: &HeaderMap) -> Self {
+        let if_none_match = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         let known = match (self.etag_value(), if_none_match) {
             (Some(etag), Some(list)) => {
                 list.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
@@ -117,7 +136,7 @@ impl Answer {
         if known && self.status == StatusCode::OK {
             self.status = StatusCode::NOT_MODIFIED;
             self.body.clear();
-            self.headers.retain(|(name, _)| name != "content-type");
+            self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
         }
         self
     }
@@ -125,11 +144,14 @@ impl Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()))
-            {
+        // Room for those that every answer carries, too.
+        let mut headers = HeaderMap::with_capacity(16);
+        for (name, value) in self.headers {
+            let value = match value {
+                Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+                Cow::Owned(text) => HeaderValue::try_from(text),
+            };
+            if let Ok(value) = value {
                 headers.insert(name, value);
             }
         }

@@ -20,7 +20,7 @@ use crate::version::Expected;
 use super::answer::Answer;
 use super::idempotency::{Claim, Key};
 use super::operation::{Access, Operation};
-use super::problem::REQUEST_ID;
+use super::problem::{REQUEST_ID, RequestId};
 use super::query::Query;
 use super::server::{BodyTimedOut, Peer};
 use crate::page::PageRequest;
@@ -51,7 +51,7 @@ struct Head {
     headers: HeaderMap,
     address: IpAddr,
     key: Option<Key>,
-    request_id: String,
+    request_id: RequestId,
 }
 
 impl<F> Clone for Call<F> {
@@ -103,7 +103,7 @@ impl<F: Form> FromRequest<App> for Call<F> {
         let path =
             RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| error::not_found())?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+        let request_id = REQUEST_ID.try_with(|id| *id).unwrap_or_default();
         let head = Head { path, target: parts.uri, headers: parts.headers, address, key, request_id };
         Ok(Self { app: app.clone(), actor, body, query: Arc::new(query), head: Arc::new(head) })
     }
@@ -177,19 +177,25 @@ impl<F: Form> Call<F> {
     }
 
     /// Answers from one snapshot; 304 when the client has it already.
-    pub async fn read(
-        self,
-        work: impl FnOnce(&Tx, &Self) -> Result<Answer> + Send + 'static,
-    ) -> Result<Answer> {
+    pub async fn read(self, work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + 'static) -> Result<Answer> {
         let head = Arc::clone(&self.head);
         let answer = self.app.clone().db().read(move |tx| work(tx, &self)).await?;
-        let known = head.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        Ok(answer.unless_known(known))
+        Ok(answer.unless_known(&head.headers))
+    }
+
+    /// As [`Self::read`], for what is known to be long before it begins.
+    pub async fn read_aside(
+        self,
+        work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + 'static,
+    ) -> Result<Answer> {
+        let head = Arc::clone(&self.head);
+        let answer = self.app.clone().db().read_aside(move |tx| work(tx, &self)).await?;
+        Ok(answer.unless_known(&head.headers))
     }
 
     /// Answers a list: the page, and a `Link` to the next.
     pub fn list<T: serde::Serialize>(&self, body: &T, next_cursor: Option<&str>) -> Result<Answer> {
-        let answer = Answer::ok(body)?;
+        let answer = Answer::page(body)?;
         let Some(cursor) = next_cursor else { return Ok(answer) };
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         let pairs = url::form_urlencoded::parse(self.head.target.query().unwrap_or_default().as_bytes());
@@ -259,8 +265,7 @@ impl<F: Form> Call<F> {
         // What was begun is finished however long the rest took.
         db::with_patience(self.app.db().write(move |tx| {
             // A refusal that is kept names its request, and this is another thread.
-            let request_id = call.head.request_id.clone();
-            let answer = REQUEST_ID.sync_scope(request_id, || work(tx, &call))?;
+            let answer = REQUEST_ID.sync_scope(call.head.request_id, || work(tx, &call))?;
             if let (Some(key), Some(caller), true) = (&call.head.key, call.actor.id(), answer.is_kept()) {
                 key.answer(tx, caller, &answer)?;
             }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use http::{HeaderName, HeaderValue, header};
 
 use crate::app::App;
@@ -19,14 +18,23 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// `/docs`, `/openapi.json` and `/problems/{code}`.
-pub(super) fn pages(edge: Arc<Edge>) -> Router<App> {
+pub(super) fn pages(edge: Arc<Edge>) -> [(&'static str, MethodRouter<App>); 5] {
     let document = Arc::clone(&edge);
-    Router::new()
-        .route("/docs", get(|| async { page("text/html; charset=utf-8", include_str!("docs/index.html")) }))
-        .route("/docs/docs.css", get(|| async { page("text/css; charset=utf-8", include_str!("docs/docs.css")) }))
-        .route("/docs/docs.js", get(|| async { page("text/javascript; charset=utf-8", include_str!("docs/docs.js")) }))
-        .route("/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document.document.clone()) }))
-        .route("/problems/{code}", get(move |Path(code): Path<String>| async move { problem(&edge, &code) }))
+    [
+        ("/docs", get(|| async { page("text/html; charset=utf-8", include_str!("docs/index.html")) })),
+        ("/docs/docs.css", get(|| async { page("text/css; charset=utf-8", include_str!("docs/docs.css")) })),
+        (
+            "/docs/docs.js",
+            get(|| async { page("text/javascript; charset=utf-8", include_str!("docs/docs.js")) }),
+        ),
+        (
+            "/openapi.json",
+            get(
+                move || async move { ([(header::CONTENT_TYPE, "application/json")], document.document.clone()) },
+            ),
+        ),
+        ("/problems/{code}", get(move |Path(code): Path<String>| async move { problem(&edge, &code) })),
+    ]
 }
 
 fn page(kind: &'static str, text: &'static str) -> Response {

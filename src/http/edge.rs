@@ -1,27 +1,22 @@
-//! The router: the operations of the table, the pages beside them, and what every request passes on its way in and out.
+//! The router: the operations of the table, and the pages beside them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use tower_http::catch_panic::CatchPanicLayer;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
-use crate::db;
-use crate::error::{self, Error, Problem};
-use crate::id::Id;
+use crate::error::{self, Problem};
 
 use super::docs;
 use super::openapi;
 use super::operation::Operation;
-use super::problem::REQUEST_ID;
+use super::passage::{Passage, PassageLayer};
 use super::server::Peer;
 
 /// What the pages beside the operations show.
@@ -56,18 +51,18 @@ pub fn router(app: App, operations: Vec<Operation>) -> Router {
     for mut operation in operations {
         let handler = std::mem::take(&mut operation.handler);
         let operation = Arc::new(operation);
-        let handler = handler.route_layer(axum::Extension(Arc::clone(&operation)));
         let present = paths.remove(operation.path).unwrap_or_default();
         paths.insert(operation.path, present.merge(handler));
         table.push(operation);
     }
     let edge = Arc::new(Edge::new(&table, &app.config().public_url()));
-    let pages = docs::pages(Arc::clone(&edge))
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics));
-    let mut router = pages;
-    for (path, handler) in paths {
+    let own: [(&str, MethodRouter<App>); 3] =
+        [("/livez", get(|| async { "alive\n" })), ("/readyz", get(ready)), ("/metrics", get(metrics))];
+    let pages: Vec<(&str, MethodRouter<App>)> = docs::pages(edge).into_iter().chain(own).collect();
+    let beside: Vec<&str> = pages.iter().map(|(path, _)| *path).collect();
+    let passage = Arc::new(Passage::new(&table, &beside, app.config().public_url.as_deref()));
+    let mut router = Router::new();
+    for (path, handler) in pages.into_iter().chain(paths) {
         router = router.route(path, handler);
     }
     let origins = cors(&app);
@@ -78,9 +73,7 @@ pub fn router(app: App, operations: Vec<Operation>) -> Router {
         .method_not_allowed_fallback(|| async {
             error::METHOD_NOT_ALLOWED.error("this path does not know the method: see the Allow header")
         })
-        .layer(middleware::from_fn(measure))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(app.clone(), identify));
+        .layer(PassageLayer(passage));
     let router = match origins {
         Some(cors) => router.layer(cors),
         None => router,
@@ -115,86 +108,6 @@ fn cors(app: &App) -> Option<CorsLayer> {
             .expose_headers(exposed.map(HeaderName::from_static))
             .max_age(std::time::Duration::from_secs(600))
     })
-}
-
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
-    metrics::counter!("panics_total").increment(1);
-    let message =
-        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    Error::broken(format!("panic: {}", message.unwrap_or("without a message"))).into_response()
-}
-
-/// Gives the request its id and the answer the headers that all carry.
-async fn identify(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = Id::<()>::from_uuid(uuid::Uuid::now_v7()).to_string();
-    let with_token = request.headers().contains_key(header::AUTHORIZATION);
-    let page = request.uri().path().starts_with("/docs");
-    let mut response = db::with_patience(REQUEST_ID.scope(id.clone(), next.run(request))).await;
-    let headers = response.headers_mut();
-    headers.insert("x-request-id", HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("")));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-    if let Some(base) = &app.config().public_url {
-        absolute(headers, base.trim_end_matches('/'));
-    }
-    headers.append(header::VARY, HeaderValue::from_static("authorization"));
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static(if with_token { "no-store" } else { "no-cache" }),
-        );
-    }
-    if !page {
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-        );
-    }
-    response
-}
-
-/// Behind a proxy with a path of its own, only whole addresses lead back here.
-fn absolute(headers: &mut HeaderMap, base: &str) {
-    for (name, before) in [(header::LOCATION, "/"), (header::LINK, "</")] {
-        let relative = headers.get(&name).and_then(|value| value.to_str().ok()?.strip_prefix(before));
-        let whole = relative.map(|rest| format!("{}{base}/{rest}", before.trim_end_matches('/')));
-        if let Some(value) = whole.and_then(|text| HeaderValue::try_from(text).ok()) {
-            headers.insert(name, value);
-        }
-    }
-}
-
-/// Counts and times requests by operation, and logs one line each.
-async fn measure(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<axum::extract::MatchedPath>()
-        .map_or("none".to_owned(), |path| path.as_str().to_owned());
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    let labels =
-        [("method", known(&method).to_owned()), ("route", route.clone()), ("status", status.to_string())];
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", "route" => route.clone()).record(started.elapsed());
-    let id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
-    tracing::info!(%method, route, status, elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), request_id = id, "answered");
-    response
-}
-
-/// The method as a label. A client may invent methods without end, and each label is kept for good.
-fn known(method: &Method) -> &str {
-    const KNOWN: [Method; 7] = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    if KNOWN.contains(method) { method.as_str() } else { "other" }
 }
 
 /// 200 when requests can be served, 503 with the dependency that keeps them from it.
@@ -236,15 +149,4 @@ pub fn metrics_router(app: App) -> Router {
         .route("/metrics", get(|State(app): State<App>| async move { exposition(&app) }))
         .fallback(|| async { error::NOT_FOUND.error("this address serves /metrics only") })
         .with_state(app)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn invented_methods_share_one_label() {
-        let label = |name: &str| known(&Method::from_bytes(name.as_bytes()).expect("a token")).to_owned();
-        assert_eq!(["GET", "PATCH", "BREW", "get"].map(label), ["GET", "PATCH", "other", "other"]);
-    }
 }

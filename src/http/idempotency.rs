@@ -1,9 +1,10 @@
 //! Idempotency keys: the first answer again, however often a POST is sent. The key is claimed in the effect's first
 //! transaction and answered in its last, so a crash leaves neither an effect without its key nor a key without its effect.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::actor::UserId;
@@ -76,7 +77,7 @@ impl Key {
                 .error("this Idempotency-Key was sent with another request: use a new key, or send the first body again")),
             Some((_, Some(status), headers, body, _)) => Ok(Claim::Answered(Answer {
                 status: u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK),
-                headers: headers.map(|Json(headers)| headers).unwrap_or_default(),
+                headers: headers.map(|Json(headers)| named(headers)).unwrap_or_default(),
                 body: body.unwrap_or_default(),
                 replayed: true,
             })),
@@ -95,12 +96,18 @@ impl Key {
 
     /// Keeps the answer.
     pub fn answer(&self, tx: &Tx, caller: UserId, answer: &Answer) -> Result<()> {
+        let headers: Vec<(&str, &str)> =
+            answer.headers.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
         tx.execute(
             "update idempotency_keys set status = $3, headers = $4, body = $5 where user_id = $1 and key = $2 and status is null",
-            params![caller, self.text, i64::from(answer.status.as_u16()), Json(&answer.headers), answer.body],
+            params![caller, self.text, i64::from(answer.status.as_u16()), Json(headers), answer.body],
         )?;
         Ok(())
     }
+}
+
+fn named(headers: Vec<(String, String)>) -> Vec<(HeaderName, Cow<'static, str>)> {
+    headers.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value.into()))).collect()
 }
 
 /// Forgets answers that are older than 72 hours, `most` of them; whether that was all.

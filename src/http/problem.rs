@@ -1,8 +1,11 @@
 //! RFC 9457: every refusal as `application/problem+json`, with the request's id.
 
+use std::fmt;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::db::Fault;
 use crate::error::{self, Error, Problem, Refusal};
@@ -11,7 +14,28 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 tokio::task_local! {
     /// The id of the request that this task answers.
-    pub(super) static REQUEST_ID: String;
+    pub(super) static REQUEST_ID: RequestId;
+}
+
+/// By which a request is found in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RequestId(Uuid);
+
+impl RequestId {
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    pub fn header(self) -> HeaderValue {
+        let mut text = Uuid::encode_buffer();
+        HeaderValue::try_from(&*self.0.hyphenated().encode_lower(&mut text)).expect("hex and hyphens")
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// The status and the document of a refusal.
@@ -77,8 +101,9 @@ fn render(problem: &Problem, detail: &str, members: Map<String, Value>) -> (Stat
     (StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), document)
 }
 
+/// Empty where no request is answered.
 fn request_id() -> String {
-    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+    REQUEST_ID.try_with(RequestId::to_string).unwrap_or_default()
 }
 
 /// Rate-limit and credential headers that go with a refusal.
