@@ -130,14 +130,27 @@ impl Db {
         Ok(Self { engine, shared })
     }
 
-    /// Runs `work` on one consistent snapshot.
+    /// Runs `work` on one consistent snapshot. It may begin again when it turns out long, so it must not have effects of
+    /// its own.
     pub async fn read<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Tx) -> Result<T> + Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
     {
         match &self.engine {
             Engine::Sqlite(engine) => engine.read(work).await,
+            Engine::Postgres(engine) => engine.read(work).await,
+        }
+    }
+
+    /// As [`Self::read`], for what is known to be long before it begins.
+    pub async fn read_aside<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read_aside(work).await,
             Engine::Postgres(engine) => engine.read(work).await,
         }
     }

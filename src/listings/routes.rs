@@ -184,16 +184,18 @@ fn days(text: &str) -> Option<u32> {
 
 async fn list(call: Call) -> Result<Answer> {
     let (page, search) = (call.page()?, search(&call)?);
-    call.read(move |tx, call| {
-        let Some(search) = search else {
-            return Answer::ok(&Page::<SeenListing> { data: vec![], next_cursor: None });
-        };
+    let Some(search) = search else {
+        return Answer::ok(&Page::<SeenListing> { data: vec![], next_cursor: None });
+    };
+    let has_words = search.words.is_some();
+    let answer = move |tx: &Tx, call: &Call| {
         let name = format!("services {search:?}");
         let found = search::list(tx, &search, page.after(&name)?, page.rows())?;
         let page = page.page(&name, found, search::Found::key)?.map(search::Found::seen);
         call.list(&page, page.next_cursor.as_deref())
-    })
-    .await
+    };
+    // How long the full text looks is not known before it has looked.
+    if has_words { call.read_aside(answer).await } else { call.read(answer).await }
 }
 
 async fn offer(call: Call<CreateListing>) -> Result<Answer> {

@@ -1,4 +1,5 @@
-//! The threads: a bounded queue before each, a deadline on every read, a savepoint per write, one commit for many.
+//! Where transactions run. A read begins where it is asked for, and one that turns out long begins again on a thread of
+//! its own; writes have one thread, and one commit for many. A bounded queue stands before each thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,14 +14,13 @@ use tokio::sync::oneshot;
 
 use super::conn::Conn;
 use super::migrate;
-use crate::db::{self, Fault, Shared, Tx, catching};
+use super::reads::{InPlace, Limit, Reader};
+use super::writes::{Pending, WriteJob, Writer};
+use crate::db::{self, Fault, Shared, Tx};
 use crate::error::{Error, Result};
 
 /// Jobs that may wait for each kind of thread; the next one is refused with 503.
 const QUEUE: usize = 4_096;
-/// A commit holds at most this many jobs, and begins no further one after this long.
-const BATCH_JOBS: usize = 64;
-const BATCH_TIME: Duration = Duration::from_millis(20);
 /// A read that takes longer is interrupted: open snapshots keep the log from being recycled.
 const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a write waits for another process (a backup, `admin create`).
@@ -33,39 +33,12 @@ const COPIED_AT_ONCE: i32 = 1_024;
 /// Older libraries can lose a commit when the log is reset (fixed in 3.51.3).
 const OLDEST_SAFE: i32 = 3_051_003;
 
-type ReadJob = Box<dyn FnOnce(&mut Connection, &Shared) + Send>;
-
-/// A write: it runs inside its savepoint, says whether its effects stay, and is answered once the commit is durable.
-trait WriteJob: Send {
-    fn run(&mut self, tx: &Tx) -> bool;
-    fn answer(self: Box<Self>, committed: Result<(), Fault>);
-}
-
-struct Pending<T, F> {
-    work: F,
-    outcome: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
-}
-
-impl<T: Send, F: Fn(&Tx) -> Result<T> + Send> WriteJob for Pending<T, F> {
-    fn run(&mut self, tx: &Tx) -> bool {
-        let outcome = catching(|| (self.work)(tx));
-        self.outcome.insert(outcome).is_ok()
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), Fault>) {
-        let outcome = match committed {
-            Ok(()) => {
-                self.outcome.unwrap_or_else(|| Err(Error::broken("a write was answered before it ran")))
-            }
-            Err(fault) => Err(fault.into()),
-        };
-        let _ = self.reply.send(outcome);
-    }
-}
+type ReadJob = Box<dyn FnOnce(&Reader, &Shared) + Send>;
 
 pub(in crate::db) struct Engine {
     file: PathBuf,
+    shared: Arc<Shared>,
+    in_place: Arc<InPlace>,
     reads: Sender<ReadJob>,
     writes: Sender<Box<dyn WriteJob>>,
 }
@@ -80,34 +53,49 @@ impl Engine {
         }
         let (writes, write_queue) = bounded(QUEUE);
         let (reads, read_queue) = bounded(QUEUE);
-        let writer = connect(file, Kind::Writer)?;
-        let for_writer = Arc::clone(&shared);
-        spawn("db-writer", move || write_loop(&writer, &write_queue, &for_writer))?;
-        let readers = thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
-        for _ in 0..readers {
-            let mut connection = connect(file, Kind::Reader)?;
+        let in_place = Arc::new(InPlace::open(file)?);
+        let writer = Writer {
+            connection: connect(file, Kind::Writer)?,
+            shared: Arc::clone(&shared),
+            in_place: Arc::clone(&in_place),
+        };
+        spawn("db-writer", move || writer.run(&write_queue))?;
+        for _ in 0..processors().clamp(2, 4) {
+            let reader = Reader::open(file)?;
             let (queue, shared): (Receiver<ReadJob>, _) = (read_queue.clone(), Arc::clone(&shared));
             spawn("db-reader", move || {
                 while let Ok(job) = queue.recv() {
-                    job(&mut connection, &shared);
+                    job(&reader, &shared);
                 }
             })?;
         }
-        Ok(Self { file: file.to_owned(), reads, writes })
+        Ok(Self { file: file.to_owned(), shared, in_place, reads, writes })
     }
 
     pub async fn read<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
+    {
+        match self.in_place.read(&self.shared, &work) {
+            Some(outcome) => outcome,
+            None => self.read_aside(work).await,
+        }
+    }
+
+    pub async fn read_aside<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
         F: FnOnce(&Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job: ReadJob = Box::new(move |connection, shared| {
+        let job: ReadJob = Box::new(move |reader, shared| {
             // The caller has gone away: its answer is not needed.
             if reply.is_closed() {
                 return;
             }
-            let _ = reply.send(catching(|| read_in(connection, shared, Some(READ_DEADLINE), work)));
+            let until = Limit::Until(Instant::now() + READ_DEADLINE);
+            let _ = reply.send(reader.read(shared, until, work));
         });
         self.reads.try_send(job).map_err(refused)?;
         answer.await.map_err(|_| Error::broken("a reader thread went away"))?
@@ -121,10 +109,10 @@ impl Engine {
     {
         let file = self.file.clone();
         let run = move || {
-            let mut connection = connect(&file, Kind::Reader)?;
+            let reader = Reader::open(&file)?;
             // What it sorts may be larger than the memory.
-            connection.pragma_update(None, "temp_store", "file").map_err(Fault::from)?;
-            read_in(&mut connection, &shared, None, work)
+            reader.connection.pragma_update(None, "temp_store", "file").map_err(Fault::from)?;
+            reader.read(&shared, Limit::None, work)
         };
         tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(Box::new(error)))?
     }
@@ -135,7 +123,7 @@ impl Engine {
         F: Fn(&Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job: Box<dyn WriteJob> = Box::new(Pending { work, outcome: None, reply });
+        let job: Box<dyn WriteJob> = Box::new(Pending::new(work, reply));
         self.writes.try_send(job).map_err(refused)?;
         answer.await.map_err(|_| Error::broken("the writer thread went away"))?
     }
@@ -143,7 +131,9 @@ impl Engine {
     pub async fn migrate(&self) -> Result<Vec<&'static str>> {
         let file = self.file.clone();
         let run = move || migrate::run(&connect(&file, Kind::Writer)?);
-        tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(Box::new(error)))?
+        let ran = tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(Box::new(error)))?;
+        self.in_place.outdate();
+        ran
     }
 
     pub fn backup(&self, to: &Path, progress: impl FnMut(u64, u64)) -> Result<()> {
@@ -200,12 +190,12 @@ pub(in crate::db) fn version() -> &'static str {
 }
 
 #[derive(PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Writer,
     Reader,
 }
 
-fn connect(file: &Path, kind: Kind) -> Result<Connection, Fault> {
+pub(super) fn connect(file: &Path, kind: Kind) -> Result<Connection, Fault> {
     let connection = Connection::open(file)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
@@ -240,96 +230,24 @@ fn refused<T>(error: TrySendError<T>) -> Error {
     }
 }
 
-fn transaction<'c>(connection: &'c Connection, shared: &'c Shared) -> Tx<'c> {
+pub(super) fn processors() -> usize {
+    thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// A transaction on a connection that has begun one.
+pub(super) fn transaction<'c>(connection: &'c Connection, shared: &'c Shared) -> Tx<'c> {
     Tx::new(db::Conn::Sqlite(Conn(connection)), shared, shared.clock.now())
 }
 
-fn read_in<T>(
-    connection: &mut Connection,
-    shared: &Shared,
-    within: Option<Duration>,
-    work: impl FnOnce(&Tx) -> Result<T>,
-) -> Result<T> {
-    let started = Instant::now();
-    let too_slow = within.map(|within| move || started.elapsed() > within);
-    // The deadline is the work's alone: a `begin` or `commit` that was interrupted would leave the connection in a
-    // snapshot, and every later read on it would be refused.
-    execute(connection, "begin")?;
-    connection.progress_handler(10_000, too_slow).map_err(Fault::from)?;
-    let outcome = catching(|| work(&transaction(connection, shared)));
-    connection.progress_handler(0, None::<fn() -> bool>).map_err(Fault::from)?;
-    execute(connection, "commit")?;
-    outcome
-}
-
-fn execute(connection: &Connection, sql: &str) -> Result<(), Fault> {
+pub(super) fn execute(connection: &Connection, sql: &str) -> Result<(), Fault> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())
 }
 
-fn write_loop(connection: &Connection, queue: &Receiver<Box<dyn WriteJob>>, shared: &Shared) {
-    while let Ok(first) = queue.recv() {
-        write_batch(connection, first, queue, shared);
-    }
-}
-
-/// Runs as many jobs as are waiting, commits once, and only then answers them.
-fn write_batch(
-    connection: &Connection,
-    first: Box<dyn WriteJob>,
-    queue: &Receiver<Box<dyn WriteJob>>,
-    shared: &Shared,
-) {
-    let begun = Instant::now();
-    let mut jobs = Vec::new();
-    let mut left_work = false;
-    let mut state = execute(connection, "begin immediate");
-    let mut next = Some(first);
-    while let Some(mut job) = next {
-        if state.is_ok() {
-            state = write_one(connection, job.as_mut(), shared).map(|left| left_work |= left);
-        }
-        jobs.push(job);
-        let full = jobs.len() >= BATCH_JOBS || begun.elapsed() > BATCH_TIME || state.is_err();
-        next = if full { None } else { queue.try_recv().ok() };
-    }
-    if state.is_ok() {
-        state = execute(connection, "commit");
-    }
-    if let Err(fault) = &state {
-        tracing::error!(%fault, jobs = jobs.len(), "a batch of writes was not committed");
-        metrics::counter!("db_commit_failures_total").increment(1);
-        if !connection.is_autocommit() {
-            let _ = execute(connection, "rollback");
-        }
-    }
-    metrics::histogram!("db_commit_jobs").record(jobs.len() as f64);
-    for job in jobs {
-        job.answer(state.as_ref().copied().map_err(Fault::for_another));
-    }
-    if left_work && state.is_ok() {
-        shared.due.notify_one();
-    }
-}
-
-/// One job inside its savepoint; whether it left work for the events worker. An error is one of the whole batch.
-fn write_one(connection: &Connection, job: &mut dyn WriteJob, shared: &Shared) -> Result<bool, Fault> {
-    let tx = transaction(connection, shared);
-    execute(connection, "savepoint job")?;
-    let keep = job.run(&tx);
-    // A full disk or an I/O error makes SQLite roll back everything: then the batch is lost, not just this job.
-    if connection.is_autocommit() {
-        return Err(Fault::Storage("the transaction was rolled back by the database".to_owned()));
-    }
-    if !keep {
-        execute(connection, "rollback to job")?;
-    }
-    execute(connection, "release job")?;
-    Ok(keep && tx.left_work.get())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::db::Wiring;
     use crate::id::Mint;
@@ -337,12 +255,89 @@ mod tests {
     #[test]
     fn a_deadline_that_passes_as_a_read_ends_leaves_no_snapshot_open() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut connection = connect(&dir.path().join("a.db"), Kind::Writer).expect("opens");
-        let due = tokio::sync::Notify::new();
-        let shared = Shared { clock: Arc::default(), mint: Mint::default(), wiring: Wiring::default(), due };
+        let reader = Reader::open(&dir.path().join("a.db")).expect("opens");
+        let shared = shared();
         for _ in 0..10_000 {
-            let _ = read_in(&mut connection, &shared, Some(Duration::ZERO), |_| Ok(()));
-            assert!(connection.is_autocommit());
+            let _ = reader.read(&shared, Limit::Until(Instant::now()), |_| Ok(()));
+            assert!(reader.connection.is_autocommit());
         }
+    }
+
+    fn shared() -> Shared {
+        let due = tokio::sync::Notify::new();
+        Shared { clock: Arc::default(), mint: Mint::default(), wiring: Wiring::default(), due }
+    }
+
+    fn count(tx: &Tx) -> Result<i64> {
+        tx.one("select count(*) from t", &[], |row| row.next())
+    }
+
+    fn engine(dir: &tempfile::TempDir) -> Engine {
+        let file = dir.path().join("a.db");
+        connect(&file, Kind::Writer).expect("opens").execute_batch("create table t (a)").expect("a table");
+        Engine::open(&file, Arc::new(shared())).expect("opens")
+    }
+
+    #[tokio::test]
+    async fn whoever_was_answered_reads_what_he_wrote() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = engine(&dir);
+        for round in 1..500 {
+            engine.write(|tx| tx.execute("insert into t (a) values (1)", &[])).await.expect("writes");
+            assert_eq!(engine.read(count).await.expect("reads"), round);
+            assert_eq!(engine.read(count).await.expect("reads"), round);
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_in_place_share_a_snapshot_until_the_next_batch_of_writes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = engine(&dir);
+        let open = |engine: &Engine| engine.in_place.open_snapshots();
+        engine.read(count).await.expect("reads");
+        assert_eq!(open(&engine), 1);
+        engine.write(|tx| tx.execute("insert into t (a) values (1)", &[])).await.expect("writes");
+        assert_eq!(open(&engine), 0);
+    }
+
+    #[tokio::test]
+    async fn what_fails_leaves_nothing_behind_and_spoils_nothing_beside_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Arc::new(engine(&dir));
+        let mut writing = tokio::task::JoinSet::new();
+        for number in 0..300_i64 {
+            let engine = Arc::clone(&engine);
+            writing.spawn(async move {
+                // A third stays, a third fails before it has written, a third after.
+                let write = move |tx: &Tx| {
+                    if number % 3 != 1 {
+                        tx.execute("insert into t (a) values ($1)", crate::params![number])?;
+                    }
+                    if number % 3 == 0 { Ok(()) } else { Err(Error::broken("on purpose")) }
+                };
+                engine.write(write).await.is_ok()
+            });
+        }
+        let succeeded = writing.join_all().await.into_iter().filter(|succeeded| *succeeded).count();
+        assert_eq!(succeeded, 100);
+        let kept = engine.read(|tx| tx.all("select a from t order by a", &[], |row| row.next::<i64>()));
+        let expected: Vec<i64> = (0..300).filter(|number| number % 3 == 0).collect();
+        assert_eq!(kept.await.expect("reads"), expected);
+    }
+
+    #[tokio::test]
+    async fn a_read_that_turns_out_long_begins_again_on_another_thread() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = engine(&dir);
+        let here = thread::current().id();
+        let tried = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&tried);
+        let many = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000) select count(*) from n";
+        let counted = engine.read(move |tx| {
+            seen.lock().expect("no panic").push(thread::current().id() == here);
+            tx.one(many, &[], |row| row.next::<i64>())
+        });
+        assert_eq!(counted.await.expect("reads"), 100_000);
+        assert_eq!(*tried.lock().expect("no panic"), [true, false]);
     }
 }

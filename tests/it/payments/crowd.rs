@@ -20,7 +20,7 @@ use crate::support::payments::the_books_are_the_sandboxs;
 
 type Reading = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// Reads that end when the door is opened.
+/// Long reads, that end when the door is opened.
 #[derive(Clone, Default)]
 struct Crowd {
     door: Arc<(Mutex<bool>, Condvar)>,
@@ -52,7 +52,7 @@ impl Crowd {
             drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
             Ok(())
         };
-        Box::pin(async move { db.read(wait).await })
+        Box::pin(async move { db.read_aside(wait).await })
     }
 
     /// Lets them all go.
