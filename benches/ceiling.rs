@@ -11,6 +11,10 @@ use guildhall::http::server::{Limits, serve};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tokio::net::TcpListener;
 
+/// The program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What hyper writes by itself.
 const HYPERS_OWN: [HeaderName; 3] = [header::DATE, header::CONTENT_LENGTH, header::CONNECTION];
 
