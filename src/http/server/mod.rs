@@ -5,6 +5,7 @@
 //! here, as a whole, by the task that owns it.
 
 mod head;
+mod line;
 mod pulse;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tower::Service;
 
+use line::{Crowd, Line};
 use pulse::Pulse;
 use wire::Wire;
 
@@ -56,6 +58,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Further connections wait in the system's queue.
     pub max_connections: usize,
+    /// While more than so many have buffers, one that has been answered gives its own back.
+    pub buffered_connections: usize,
     /// A request's line and fields, with the empty line after them.
     pub header_bytes: usize,
     pub header_count: usize,
@@ -75,7 +79,8 @@ impl Default for Limits {
             body: Duration::from_secs(15),
             write_stall: Duration::from_secs(30),
             idle: Duration::from_secs(75),
-            max_connections: 8_192,
+            max_connections: 12_288,
+            buffered_connections: 256,
             header_bytes: 16 * 1024,
             header_count: 100,
             uri_bytes: 8 * 1024,
@@ -123,18 +128,16 @@ pub async fn serve(
     let mut door = Door { listener, permits, refusing: false };
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let crowd = Crowd::new(limits.buffered_connections);
     let run = |(stream, peer, permit): Guest| {
         let connection = Connection {
             peer: Peer(peer),
             router: router.clone(),
             limits: limits.clone(),
+            crowd: crowd.clone(),
             pulse: Pulse::new(),
         };
-        let stopping = stopping.clone();
-        async move {
-            connection.run(stream, stopping).await;
-            drop(permit);
-        }
+        connection.run(stream, stopping.clone(), permit)
     };
     loop {
         tokio::select! {
@@ -216,21 +219,28 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 }
 
 /// What one connection and its requests share.
-#[derive(Clone)]
 struct Connection {
     peer: Peer,
     router: Router,
     limits: Arc<Limits>,
+    crowd: Crowd,
     pulse: Pulse,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, mut stopping: watch::Receiver<bool>) {
+    async fn run(
+        self,
+        stream: TcpStream,
+        mut stopping: watch::Receiver<bool>,
+        _permit: OwnedSemaphorePermit,
+    ) {
         // A socket that cannot be told so is dead, which the first read shows.
         let _ = stream.set_nodelay(true);
-        let wire = Wire::new(stream, self.pulse.clone(), self.limits.clone());
-        let service = hyper::service::service_fn(|request| self.answer(request));
-        let mut http = pin!(self.builder().serve_connection(TokioIo::new(wire), service));
+        let mut line = Line::new(Wire::new(stream, self.pulse.clone(), self.limits.clone()));
+        let speak = |wire| {
+            let service = hyper::service::service_fn(|request| self.answer(request));
+            self.builder().serve_connection(TokioIo::new(wire), service)
+        };
         let stop = async {
             // The sender goes only after it has sent, so an error means the same.
             let _ = stopping.wait_for(|stopping| *stopping).await;
@@ -243,11 +253,12 @@ impl Connection {
         poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
                 stopped = true;
-                http.as_mut().graceful_shutdown();
+                if !line.finish() {
+                    return Poll::Ready(());
+                }
             }
             loop {
-                // Its error is the peer's doing (gone, malformed, reset) and has been answered where it could be.
-                if http.as_mut().poll(cx).is_ready() {
+                if line.poll(cx, &self.pulse, &self.crowd, speak).is_ready() {
                     return Poll::Ready(());
                 }
                 ready!(self.poll_due(timer.as_mut(), cx));

@@ -31,6 +31,8 @@ struct State {
     since: Instant,
     /// Since when the socket has taken nothing of what waits to be written.
     stalled: Option<Instant>,
+    /// A head has been asked for and no byte of it has come.
+    listening: bool,
     /// No further request is read from this connection.
     last: bool,
     refused: Option<StatusCode>,
@@ -55,6 +57,7 @@ impl Pulse {
             doing: Doing::Opening,
             since: Instant::now(),
             stalled: None,
+            listening: false,
             last: false,
             refused: None,
             held: None,
@@ -64,6 +67,7 @@ impl Pulse {
     /// Asked before bytes are read as a head; `begun` says that some are there.
     pub fn admit(&self, begun: bool, cx: &Context<'_>) -> Admission {
         let mut state = self.lock();
+        state.listening = !begun;
         if state.refused.is_some() {
             return Admission::Refused;
         }
@@ -75,6 +79,13 @@ impl Pulse {
             state.turn(Doing::Head);
         }
         Admission::Granted
+    }
+
+    /// Whether nothing is under way in either direction, and more may come.
+    pub fn is_quiet(&self) -> bool {
+        let state = self.lock();
+        let waiting = matches!(state.doing, Doing::Opening | Doing::Idle) && state.listening;
+        waiting && state.stalled.is_none() && state.refused.is_none() && !state.last
     }
 
     /// A handler has the request until the returned guard is dropped, with the last byte of its answer.

@@ -51,6 +51,20 @@ impl Wire {
         }
     }
 
+    /// Ready when a read would not wait. May be so without a byte.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.buffer.is_empty() {
+            true => self.stream.poll_read_ready(cx).map(drop),
+            false => Poll::Ready(()),
+        }
+    }
+
+    /// The same without the room for the last head.
+    pub fn at_rest(mut self) -> Self {
+        self.buffer.shrink_to_fit();
+        self
+    }
+
     /// Hands over up to `most` bytes from the front of the buffer.
     fn hand_over(&mut self, most: usize, out: &mut ReadBuf<'_>) -> usize {
         let count = most.min(self.buffer.len()).min(out.remaining());
