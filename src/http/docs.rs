@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get};
 use http::{HeaderName, HeaderValue, header};
 
 use crate::app::App;
-use crate::error::{self, Problem};
+use crate::error::{self, Error, Problem, Result};
 
 use super::edge::Edge;
 
@@ -27,14 +27,15 @@ pub(super) fn pages(edge: Arc<Edge>) -> [(&'static str, MethodRouter<App>); 5] {
             "/docs/docs.js",
             get(|| async { page("text/javascript; charset=utf-8", include_str!("docs/docs.js")) }),
         ),
-        (
-            "/openapi.json",
-            get(
-                move || async move { ([(header::CONTENT_TYPE, "application/json")], document.document.clone()) },
-            ),
-        ),
+        ("/openapi.json", get(move || describe(document))),
         ("/problems/{code}", get(move |Path(code): Path<String>| async move { problem(&edge, &code) })),
     ]
+}
+
+async fn describe(edge: Arc<Edge>) -> Result<Response> {
+    let written = tokio::task::spawn_blocking(move || edge.document()).await;
+    let document = written.map_err(|error| Error::Internal(Box::new(error)))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
 }
 
 fn page(kind: &'static str, text: &'static str) -> Response {

@@ -1,9 +1,10 @@
 //! The router: the operations of the table, and the pages beside them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -21,16 +22,23 @@ use super::server::Peer;
 
 /// What the pages beside the operations show.
 pub struct Edge {
-    pub(super) document: String,
+    operations: Vec<Arc<Operation>>,
+    public_url: String,
+    document: OnceLock<Bytes>,
     pub(super) problems: BTreeMap<&'static str, &'static Problem>,
 }
 
 impl Edge {
-    pub(super) fn new(operations: &[Arc<Operation>], public_url: &str) -> Self {
+    pub(super) fn new(operations: Vec<Arc<Operation>>, public_url: String) -> Self {
         let general = error::PROBLEMS.iter().copied();
         let of_services = operations.iter().flat_map(|operation| operation.problems.iter().copied());
         let problems = general.chain(of_services).map(|problem| (problem.code, problem)).collect();
-        Self { document: print(operations, public_url), problems }
+        Self { operations, public_url, document: OnceLock::new(), problems }
+    }
+
+    /// What `/openapi.json` serves; written when it is first asked for, as that takes a while and several megabytes.
+    pub(super) fn document(&self) -> Bytes {
+        self.document.get_or_init(|| print(&self.operations, &self.public_url).into()).clone()
     }
 }
 
@@ -55,7 +63,7 @@ pub fn router(app: App, operations: Vec<Operation>) -> Router {
         paths.insert(operation.path, present.merge(handler));
         table.push(operation);
     }
-    let edge = Arc::new(Edge::new(&table, &app.config().public_url()));
+    let edge = Arc::new(Edge::new(table.clone(), app.config().public_url()));
     let own: [(&str, MethodRouter<App>); 3] =
         [("/livez", get(|| async { "alive\n" })), ("/readyz", get(ready)), ("/metrics", get(metrics))];
     let pages: Vec<(&str, MethodRouter<App>)> = docs::pages(edge).into_iter().chain(own).collect();
