@@ -7,12 +7,11 @@ use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Failure, lock, pending, say};
+use super::{Failure, lock, open_files, pending, say};
 use crate::app::{App, Parts};
 use crate::config::{Config, KEYS, Loaded, Mistakes, PaymentProvider, Service};
 use crate::db::{self, Place};
 use crate::events;
-use crate::http::server::Limits;
 use crate::providers::stripe;
 use crate::test_clock;
 use crate::time::Time;
@@ -85,7 +84,7 @@ pub async fn doctor(loaded: Result<Loaded, Mistakes>) -> Result<ExitCode, Failur
     risks(&mut report, config);
     let usable = engine(&mut report, config);
     serving(&mut report, config);
-    open_files(&mut report);
+    files(&mut report);
     if system_clock(&mut report) && usable {
         database(&mut report, config).await;
     }
@@ -287,14 +286,14 @@ fn serving(report: &mut Report, config: &Config) {
     }
 }
 
-fn open_files(report: &mut Report) {
-    let wanted = Limits::default().max_connections as u64 + 64;
-    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
-        Some(limit) if limit < wanted => report.warn(
-            format!("{limit} open files are allowed: connections beyond that wait"),
-            format!("raise it to {wanted}, with `ulimit -n` or LimitNOFILE="),
+fn files(report: &mut Report) {
+    let (wanted, attainable) = (open_files::wanted(), open_files::attainable());
+    match attainable < wanted {
+        true => report.warn(
+            format!("{attainable} open files are allowed: connections beyond that wait"),
+            format!("raise the hard limit to {wanted}, with `ulimit -Hn` or LimitNOFILE="),
         ),
-        _ => report.ok("enough open files are allowed"),
+        false => report.ok("enough open files are allowed"),
     }
 }
 

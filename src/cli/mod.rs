@@ -9,6 +9,7 @@ mod flags;
 mod lock;
 mod logs;
 mod moving;
+mod open_files;
 mod reconcile;
 mod serve;
 mod verify;

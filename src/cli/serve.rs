@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{Failure, Lock, logs, open, pending, require_same_money};
+use super::{Failure, Lock, logs, open, open_files, pending, require_same_money};
 use crate::app::{self, App, Parts};
 use crate::config::{Config, PaymentProvider, Service};
 use crate::db::Place;
@@ -24,6 +24,9 @@ use crate::users;
 const REQUEST_SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const COMMIT_JOBS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+/// Connections that may wait to be let in: with the system's own 128, of hundreds that come at once some try again a second
+/// later.
+const QUEUE: u32 = 1_024;
 /// How often recorded samples are folded into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How long the worker may take to finish what it has begun.
@@ -34,6 +37,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub async fn serve(mut config: Config) -> Result<(), Failure> {
     refuse_wrong_money(&config)?;
     let _lock = Lock::take(&config)?;
+    let held = config.place().hold();
     refuse_old_schema(&config)?;
     let listener = bind(&mut config.listen, "listen").await?;
     let metrics_listener = match &mut config.metrics_listen {
@@ -42,11 +46,11 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     };
     let metrics = record_metrics().map_err(Failure::of("cannot record metrics"))?;
     let app = open(config, Parts { metrics: Some(metrics), ..Parts::default() })?;
+    drop(held);
     for name in app.db().migrate().await? {
         tracing::info!(name, "migrated");
     }
     require_same_money(&app).await?;
-    warn_of_other_providers(&app).await?;
     if app.config().test_clock {
         test_clock::catch_up(&app).await?;
     }
@@ -60,15 +64,16 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
         let edge = metrics_router(app.clone());
         tokio::spawn(server::serve(listener, edge, Limits::default(), stopped(stop.clone())))
     });
-    announce(&app).await?;
+    let looking = tokio::spawn(look_around(app.clone()));
     let edge = router(app.clone(), app::served(app.config()));
-    server::serve(listener, edge, Limits::default(), stopped(stop))
+    server::serve(listener, edge, open_files::allow(Limits::default()), stopped(stop))
         .await
         .map_err(Failure::of("cannot serve"))?;
     if tokio::time::timeout(WORKER_DRAIN, worker).await.is_err() {
         tracing::warn!("the worker did not finish in time: what it had taken is tried again");
     }
     in_step.abort();
+    looking.abort();
     say_goodbye(&app).await;
     if let Some(server) = metrics_server {
         server.abort();
@@ -121,6 +126,10 @@ async fn say_goodbye(app: &App) {
         Ok(Err(error)) => tracing::warn!(%error, "this node could not leave in order: the others find out"),
         Err(_) => tracing::warn!("this node could not leave in time: the others find out"),
     }
+    // Whoever reads or copies the database meanwhile is in the way; the next start reads the log then.
+    if let Err(error) = app.db().settle().await {
+        tracing::debug!(%error, "the log stays beside the database");
+    }
 }
 
 /// Nobody pays by mistake with play money, or through a provider that cannot be reached.
@@ -159,9 +168,16 @@ async fn bind(address: &mut SocketAddr, setting: &str) -> Result<TcpListener, Fa
     let asked = *address;
     let failed =
         |error| Failure::new(format!("cannot listen on {asked}: {error}; choose another with --{setting}"));
-    let listener = TcpListener::bind(asked).await.map_err(failed)?;
+    let listener = queue(asked).map_err(failed)?;
     *address = listener.local_addr().map_err(failed)?;
     Ok(listener)
+}
+
+fn queue(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 fn record_metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
@@ -201,10 +217,22 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
+/// Says what an operator wants to know at the start. It reads whole tables, and nobody's first answer waits for it.
+async fn look_around(app: App) {
+    let said = async {
+        announce(&app).await?;
+        warn_of_other_providers(&app).await
+    };
+    if let Err(error) = said.await {
+        tracing::warn!(%error, "the database could not be looked at");
+    }
+}
+
 /// What is open at a provider that was used before is not asked at this one.
-async fn warn_of_other_providers(app: &App) -> Result<(), Failure> {
+async fn warn_of_other_providers(app: &App) -> crate::error::Result<()> {
     let provider = app.provider().name();
-    let open = app.db().read(move |tx| payments::open_elsewhere(tx, provider)).await?;
+    // On a connection of its own, with whose end the memory goes that the tables took.
+    let open = app.db().read_long(move |tx| payments::open_elsewhere(tx, provider)).await?;
     if open > 0 {
         tracing::warn!(
             open,
@@ -216,7 +244,7 @@ async fn warn_of_other_providers(app: &App) -> Result<(), Failure> {
 }
 
 /// Says where it listens and what to do next.
-async fn announce(app: &App) -> Result<(), Failure> {
+async fn announce(app: &App) -> crate::error::Result<()> {
     let config = app.config();
     let address = format!("http://{}", config.listen);
     let metrics = config.metrics_listen.map(|address| format!("http://{address}/metrics"));

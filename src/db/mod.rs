@@ -52,6 +52,14 @@ impl Place {
         }
     }
 
+    /// Lets others open the database without each reading its log: the only one that has it open does so anew.
+    pub fn hold(&self) -> Held {
+        match self {
+            Self::File(file) if file.exists() => Held(sqlite::hold(file).ok()),
+            Self::File(_) | Self::Server(_) => Held(None),
+        }
+    }
+
     /// What runs the database, for `doctor`; an error says what is wrong with it.
     pub fn engine(&self) -> Result<String> {
         match self {
@@ -60,6 +68,9 @@ impl Place {
         }
     }
 }
+
+/// See [`Place::hold`]; until it is dropped.
+pub struct Held(#[expect(dead_code, reason = "it is there to be dropped")] Option<rusqlite::Connection>);
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -235,6 +246,14 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(engine) => engine.migrate().await,
             Engine::Postgres(engine) => engine.migrate().await,
+        }
+    }
+
+    /// Leaves an embedded database so that it opens fast, however much was written last.
+    pub async fn settle(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.settle().await,
+            Engine::Postgres(_) => Ok(()),
         }
     }
 

@@ -10,4 +10,4 @@ pub(super) mod search;
 mod writes;
 
 pub(super) use conn::{Conn, column};
-pub(super) use engine::{Engine, check_file, pending_migrations, restore, version};
+pub(super) use engine::{Engine, check_file, hold, pending_migrations, restore, version};

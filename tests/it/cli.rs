@@ -75,6 +75,17 @@ fn sigterm_lets_a_running_request_finish_and_exits_0() {
 }
 
 #[test]
+fn a_server_that_stops_in_order_leaves_no_log_for_the_next_to_read() {
+    let program = Program::embedded();
+    let server = program.serve(&[]);
+    let log = program.dir().join("guildhall-data/guildhall.db-wal");
+    assert!(std::fs::metadata(&log).unwrap().len() > 0);
+    server.terminate();
+    assert_eq!(server.ended(), 0);
+    assert_eq!(std::fs::metadata(&log).map_or(0, |log| log.len()), 0);
+}
+
+#[test]
 fn openapi_prints_what_is_served() {
     let program = Program::new();
     let server = program.serve(&[]);

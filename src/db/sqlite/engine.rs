@@ -136,6 +136,17 @@ impl Engine {
         ran
     }
 
+    /// Moves the log into the database as far as nobody else is reading, so that who opens it next has no log to read.
+    pub async fn settle(&self) -> Result<()> {
+        let file = self.file.clone();
+        let run = move || {
+            let connection = connect(&file, Kind::Writer)?;
+            connection.busy_timeout(Duration::ZERO)?;
+            Ok::<_, Fault>(connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)
+        };
+        Ok(tokio::task::spawn_blocking(run).await.map_err(|error| Error::Internal(Box::new(error)))??)
+    }
+
     pub fn backup(&self, to: &Path, progress: impl FnMut(u64, u64)) -> Result<()> {
         let source = connect(&self.file, Kind::Reader)?;
         // An open snapshot: writers go on, and what they write does not start the copy again.
@@ -150,6 +161,13 @@ pub(in crate::db) fn restore(from: &Path, to: &Path, progress: impl FnMut(u64, u
 
 pub(in crate::db) fn pending_migrations(file: &Path) -> Result<Vec<&'static str>> {
     migrate::pending(&look_into(file)?)
+}
+
+/// A connection that has read the log.
+pub(in crate::db) fn hold(file: &Path) -> Result<Connection, Fault> {
+    let connection = look_into(file)?;
+    connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 pub(in crate::db) fn check_file(file: &Path) -> Result<Vec<String>> {
