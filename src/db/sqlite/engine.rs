@@ -138,6 +138,7 @@ impl Engine {
 
     /// Moves the log into the database as far as nobody else is reading, so that who opens it next has no log to read.
     pub async fn settle(&self) -> Result<()> {
+        self.in_place.let_go();
         let file = self.file.clone();
         let run = move || {
             let connection = connect(&file, Kind::Writer)?;
