@@ -2,16 +2,19 @@
 //!
 //! - `drive life CAST SECONDS`: 64 buyers at once, each from one order to its review again and again;
 //! - `drive mixed CAST SECONDS RATE LOGINS`: nine reads to one write at RATE requests a second, every hundredth a login if
-//!   LOGINS is `yes`; RATE 0 is as fast as answers come.
+//!   LOGINS is `yes`; RATE 0 is as fast as answers come;
+//! - `drive steady ADDRESS REQUESTS SECONDS RATE`: the requests of a file in turn, in the form that `turns.lua` reads.
 //!
-//! CAST is a file in JSON ([`Cast`]). Prints one line of JSON. A request of `mixed` counts from the moment it was due, so
-//! that a stall shows in every request that it kept waiting.
+//! CAST is a file in JSON ([`Cast`]). Prints one line of JSON. A request of `mixed` or `steady` counts from the moment it was
+//! due, so that a stall shows in every request that it kept waiting.
 
 #![allow(clippy::float_arithmetic, reason = "rates and times; no money is counted here")]
 
 mod life;
 mod mixed;
+mod pace;
 mod peer;
+mod steady;
 mod times;
 
 use std::error::Error;
@@ -53,7 +56,15 @@ async fn main() -> Result<(), Failure> {
         ["mixed", cast, seconds, rate, logins] => {
             mixed::run(read(cast)?, duration(seconds)?, rate.parse()?, logins == "yes").await?
         }
-        _ => return Err("usage: drive life CAST SECONDS | drive mixed CAST SECONDS RATE LOGINS".into()),
+        ["steady", address, requests, seconds, rate] => {
+            let requests = std::fs::read_to_string(requests)?;
+            steady::run(address, &requests, duration(seconds)?, rate.parse()?).await?
+        }
+        _ => {
+            return Err("usage: drive life CAST SECONDS | drive mixed CAST SECONDS RATE LOGINS | \
+                        drive steady ADDRESS REQUESTS SECONDS RATE"
+                .into());
+        }
     };
     println!("{report}");
     Ok(())

@@ -1,20 +1,16 @@
 //! Nine reads to one write, at a rate of its own that waits for nobody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 
+use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::times::Times;
 use crate::{Cast, Failure};
 
-/// More than are ever under way at half of the peak; as many as a closed loop has at rate 0.
-const CONNECTIONS: usize = 256;
-const CLOSED: usize = 64;
 const WRITE_EVERY: u64 = 10;
 const LOGIN_EVERY: u64 = 100;
 
@@ -29,19 +25,13 @@ struct Kinds {
 struct Load {
     cast: Cast,
     logins: bool,
-    next: AtomicU64,
-    began: Instant,
-    until: Instant,
-    /// Between two requests.
-    pause: Option<Duration>,
+    pace: Pace,
 }
 
 pub async fn run(cast: Cast, time: Duration, rate: f64, logins: bool) -> Result<Value, Failure> {
-    let began = Instant::now();
-    let pause = (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
-    let load = Arc::new(Load { cast, logins, next: AtomicU64::new(0), began, until: began + time, pause });
+    let load = Arc::new(Load { cast, logins, pace: Pace::new(time, rate) });
     let mut workers = JoinSet::new();
-    for _ in 0..if pause.is_some() { CONNECTIONS } else { CLOSED } {
+    for _ in 0..load.pace.connections() {
         workers.spawn(work(Arc::clone(&load)));
     }
     let mut all = Kinds::default();
@@ -52,7 +42,7 @@ pub async fn run(cast: Cast, time: Duration, rate: f64, logins: bool) -> Result<
         all.logins.join(kinds.logins);
         all.refused += kinds.refused;
     }
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = load.pace.seconds();
     let (reads, writes, logins) = (all.reads.report(), all.writes.report(), all.logins.report());
     let count: f64 = [&reads, &writes, &logins].iter().filter_map(|times| times["count"].as_f64()).sum();
     Ok(json!({
@@ -64,16 +54,7 @@ pub async fn run(cast: Cast, time: Duration, rate: f64, logins: bool) -> Result<
 async fn work(load: Arc<Load>) -> Result<Kinds, Failure> {
     let mut peer = Peer::connect(&load.cast.address).await?;
     let mut kinds = Kinds::default();
-    loop {
-        let number = load.next.fetch_add(1, Ordering::Relaxed);
-        let due = match load.pause {
-            Some(pause) => load.began + pause.mul_f64(number as f64),
-            None => Instant::now(),
-        };
-        if due >= load.until {
-            return Ok(kinds);
-        }
-        sleep_until(due).await;
+    while let Some((number, due)) = load.pace.next().await {
         let (times, expected, reply) = if load.logins && number.is_multiple_of(LOGIN_EVERY) {
             let account = json!({ "username": load.cast.username, "password": load.cast.password });
             (&mut kinds.logins, 200, peer.ask("POST", "/users/login", None, Some(&account)).await?)
@@ -99,6 +80,7 @@ async fn work(load: Arc<Load>) -> Result<Kinds, Failure> {
             }
         }
     }
+    Ok(kinds)
 }
 
 fn turn<T>(of: &[T], number: u64) -> &T {
