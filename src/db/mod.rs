@@ -2,6 +2,7 @@
 //! every engine understands: parameters are `$1`, `$2` …, bound by name; times and ids are passed in.
 
 mod fault;
+mod heard;
 mod migrate;
 mod postgres;
 pub mod search;
@@ -10,7 +11,7 @@ mod values;
 
 use std::any::{Any, TypeId};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,9 +21,11 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::id::{Id, Mint};
+use crate::params;
 use crate::time::{Clock, Time};
 
 pub use fault::Fault;
+pub use heard::Statement;
 pub use migrate::{MIGRATIONS, Migration};
 pub use postgres::{Server, ServerUrl};
 pub use values::{BoxedError, FromDb, Json, Param, Sql, Stored};
@@ -125,13 +128,20 @@ struct Shared {
     wiring: Wiring,
     /// Told after each commit that left work for the events worker.
     due: tokio::sync::Notify,
+    ear: heard::Ear,
+}
+
+impl Shared {
+    fn new(clock: Arc<Clock>, wiring: Wiring) -> Self {
+        let (due, ear) = (tokio::sync::Notify::new(), heard::Ear::default());
+        Self { clock, mint: Mint::default(), wiring, due, ear }
+    }
 }
 
 impl Db {
     /// Opens the database; creates the file of an embedded one. Migrations are separate.
     pub fn open(place: &Place, clock: Arc<Clock>, wiring: Wiring) -> Result<Self> {
-        let shared =
-            Arc::new(Shared { clock, mint: Mint::default(), wiring, due: tokio::sync::Notify::new() });
+        let shared = Arc::new(Shared::new(clock, wiring));
         let engine = match place {
             Place::File(file) => Engine::Sqlite(Arc::new(sqlite::Engine::open(file, Arc::clone(&shared))?)),
             Place::Server(server) => {
@@ -229,6 +239,12 @@ impl Db {
 
     pub fn clock(&self) -> &Arc<Clock> {
         &self.shared.clock
+    }
+
+    /// Every statement that was run since this was last asked; from the first time on it is listened for. Only where debug
+    /// assertions are compiled in.
+    pub fn overheard(&self) -> BTreeSet<Statement> {
+        self.shared.ear.take()
     }
 
     /// Resolves when a commit has left something due.
@@ -333,6 +349,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement; how many rows it changed.
     pub fn execute(&self, sql: &str, params: &[&dyn Param]) -> Result<u64> {
+        self.shared.ear.hear(sql, params);
         match &self.conn {
             Conn::Sqlite(conn) => Ok(conn.execute(sql, params)?),
             Conn::Postgres(conn) => Ok(conn.execute(sql, params)?),
@@ -361,6 +378,7 @@ impl<'c> Tx<'c> {
         params: &[&dyn Param],
         take: impl FnMut(&Row) -> Result<bool>,
     ) -> Result<()> {
+        self.shared.ear.hear(sql, params);
         match &self.conn {
             Conn::Sqlite(conn) => conn.each(sql, params, take),
             Conn::Postgres(conn) => conn.each(sql, params, take),
@@ -407,7 +425,9 @@ impl<'c> Tx<'c> {
     pub fn forget_commits(&self, then: Time, most: u32) -> Result<bool> {
         match &self.conn {
             Conn::Sqlite(_) => Ok(true),
-            Conn::Postgres(conn) => conn.forget_commits(then, most),
+            Conn::Postgres(_) => {
+                Ok(self.execute(postgres::FORGET_COMMITS, params![then, most])? < u64::from(most))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ pub(super) mod search;
 mod server;
 mod tls;
 
-pub(super) use conn::{Conn, column};
+pub(super) use conn::{Conn, FORGET_COMMITS, column};
 pub(super) use engine::{DEADLINE, Engine};
 pub use server::{Server, ServerUrl};
 pub(super) use server::{pending_migrations, version};

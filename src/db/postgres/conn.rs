@@ -9,11 +9,13 @@ use super::fault::Outcome;
 use super::line::{Around, Ask, Done, Line};
 use crate::db::{BoxedError, Fault, FromDb, Param, Row};
 use crate::error::{Error, Result};
-use crate::params;
-use crate::time::Time;
 
 /// Rows that a long read holds at a time.
 const SLICE: &str = "1000";
+
+/// Forgets commits that are older than `$1`, `$2` of them.
+pub(in crate::db) const FORGET_COMMITS: &str =
+    "delete from commits where id in (select id from commits where at < $1 order by at limit $2)";
 
 /// For each foreign key, of one column as all of ours are, the search for rows that refer to nothing.
 const REFERENCES: &str = "
@@ -116,14 +118,6 @@ impl<'c> Conn<'c> {
                 Err(error)
             }
         }
-    }
-
-    pub fn forget_commits(&self, then: Time, most: u32) -> Result<bool> {
-        let forgotten = self.execute(
-            "delete from commits where id in (select id from commits where at < $1 order by at limit $2)",
-            params![then, most],
-        )?;
-        Ok(forgotten < u64::from(most))
     }
 
     /// What the server knows to be unchecked or broken, and rows that came in while its foreign keys were not looked at:

@@ -274,7 +274,6 @@ mod tests {
 
     use super::*;
     use crate::db::Wiring;
-    use crate::id::Mint;
 
     #[test]
     fn a_deadline_that_passes_as_a_read_ends_leaves_no_snapshot_open() {
@@ -288,8 +287,7 @@ mod tests {
     }
 
     fn shared() -> Shared {
-        let due = tokio::sync::Notify::new();
-        Shared { clock: Arc::default(), mint: Mint::default(), wiring: Wiring::default(), due }
+        Shared::new(Arc::default(), Wiring::default())
     }
 
     fn count(tx: &Tx) -> Result<i64> {
