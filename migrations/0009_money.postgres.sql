@@ -43,6 +43,8 @@ create table cases (
     check ((resolved_at is null) = (resolution is null))
 );
 create index cases_open on cases (opened_at, id) where resolved_at is null;
+-- Whoever is told of them.
+create index users_admins on users (id) where role = 'admin';
 
 alter table transactions drop constraint transactions_type_check;
 alter table transactions add constraint transactions_type_check

@@ -23,6 +23,7 @@ create table chargebacks (
 ) strict;
 create index chargebacks_order on chargebacks (order_id, id);
 create index chargebacks_payment on chargebacks (payment_id);
+create index chargebacks_open on chargebacks (id) where status = 'open';
 
 create table offsets (
     id blob primary key not null,
@@ -56,3 +57,4 @@ update orders set given_back_minor = (select p.refunded_minor from payments p wh
 where exists (select 1 from payments p where p.order_id = orders.id and p.status = 'success');
 
 create index refunds_order on refunds (order_id, id);
+create index refunds_pending on refunds (id) where status = 'pending';

@@ -114,7 +114,7 @@ fn statement(tx: &Tx, search: &Search, within: Within, after: Option<Seen>, rows
     let walk = match (&search.words, &search.tag) {
         // In another order than by age the matches are sorted: looking each row of an index up in them takes far longer.
         (Some(_), _) => Walk::Words,
-        (None, Some(_)) if by_age => Walk::Tag,
+        (None, Some(_)) if by_age && search.freelancer.is_none() => Walk::Tag,
         _ => Walk::Table,
     };
     let mut sql = Sql::new("select ");
@@ -125,7 +125,7 @@ fn statement(tx: &Tx, search: &Search, within: Within, after: Option<Seen>, rows
         Walk::Table => "services s",
     });
     sql.push(" left join users u on u.id = s.freelancer_id where ");
-    filter(&mut sql, search, after);
+    filter(&mut sql, search, walk, after);
     if let Some(words) = &search.words {
         sql.push(" and ");
         search::holds(tx, &mut sql, words, within);
@@ -148,8 +148,10 @@ fn statement(tx: &Tx, search: &Search, within: Within, after: Option<Seen>, rows
 }
 
 /// The conditions that need no walk of their own. What is wrapped (`+n`, `t || ''`) keeps a condition from choosing the
-/// index: a range, or the currency that most share, must not win over the order of the answer.
-fn filter(sql: &mut Sql, search: &Search, after: Option<Seen>) {
+/// index: a range, or the currency that most share, must not win over the order of the answer, and nothing over a
+/// freelancer, whose listings are few.
+fn filter(sql: &mut Sql, search: &Search, walk: Walk, after: Option<Seen>) {
+    let of_one = search.freelancer.is_some();
     match search.own {
         None => sql.push("s.listed"),
         Some(status) => sql.push("s.archived_at is null and s.status = ").bind(status),
@@ -158,7 +160,9 @@ fn filter(sql: &mut Sql, search: &Search, after: Option<Seen>) {
         sql.push(" and s.freelancer_id = ").bind(freelancer);
     }
     if let [category] = search.categories.as_slice() {
-        sql.push(" and s.category_folded = ").bind(category.clone());
+        let wrapped = of_one || walk == Walk::Tag;
+        sql.push(if wrapped { " and s.category_folded || '' = " } else { " and s.category_folded = " });
+        sql.bind(category.clone());
     } else if let [first, others @ ..] = search.categories.as_slice() {
         sql.push(" and s.category_folded || '' in (").bind(first.clone());
         for category in others {
@@ -166,7 +170,7 @@ fn filter(sql: &mut Sql, search: &Search, after: Option<Seen>) {
         }
         sql.push(")");
     }
-    let ordered = matches!(search.sort, Sort::Cheapest | Sort::Dearest);
+    let ordered = matches!(search.sort, Sort::Cheapest | Sort::Dearest) && !of_one;
     let (currency, price) = match ordered {
         true => (" and s.currency = ", " and s.price_minor"),
         false => (" and s.currency || '' = ", " and +s.price_minor"),
@@ -183,7 +187,8 @@ fn filter(sql: &mut Sql, search: &Search, after: Option<Seen>) {
         sql.push(price).push(" <= ").bind(minor);
     }
     if let Some(centi) = search.min_rating_centi {
-        let rating = if search.sort == Sort::Rating { " and s.rating_centi" } else { " and +s.rating_centi" };
+        let ordered = search.sort == Sort::Rating && !of_one;
+        let rating = if ordered { " and s.rating_centi" } else { " and +s.rating_centi" };
         sql.push(rating).push(" >= ").bind(centi);
     }
     if let Some(days) = search.max_delivery_days {

@@ -272,9 +272,10 @@ pub fn balances(tx: &Tx, actor: &Actor, of: Option<UserId>) -> Result<Balances> 
 /// What waits for a bank or the end of a dispute: the freelancer's share of what is held of disputed orders, and what of
 /// released ones a chargeback keeps.
 fn frozen(tx: &Tx, freelancer: UserId) -> Result<Vec<(Currency, i64)>> {
+    // What no bank has decided is little: `cross join` keeps it outside, before all that the freelancer ever sold.
     let mut sums: Vec<Money> = tx.all(
-        "select c.frozen_minor, c.currency from chargebacks c join orders o on o.id = c.order_id
-         where o.freelancer_id = $1 and c.status = 'open' order by c.id",
+        "select c.frozen_minor, c.currency from chargebacks c cross join orders o
+         where o.id = c.order_id and o.freelancer_id = $1 and c.status = 'open' order by c.id",
         params![freelancer],
         |row| Ok(Money::new(row.next()?, row.next()?)),
     )?;

@@ -299,10 +299,10 @@ pub const ACCEPTED: &str = "accepted";
 /// The resolution of one that was mended elsewhere.
 pub const GONE: &str = "gone";
 
-/// `… kind in (…)`.
+/// `… kind in (…)`, wrapped: by kind there are those that were closed long ago too.
 fn of_our_kinds(select: &'static str) -> Sql {
     let mut sql = Sql::new(select);
-    sql.push("kind in (");
+    sql.push("kind || '' in (");
     for (place, kind) in KINDS.iter().enumerate() {
         if place > 0 {
             sql.push(", ");

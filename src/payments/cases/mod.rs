@@ -234,7 +234,8 @@ fn list(tx: &Tx, open: Option<bool>, kind: Option<&str>, page: &PageRequest) -> 
         None => {}
     }
     if let Some(kind) = kind {
-        sql.push(" and kind = ").bind(kind.to_owned());
+        // Wrapped, so that the order of the answer is walked.
+        sql.push(" and kind || '' = ").bind(kind.to_owned());
     }
     if let Some(last) = page.after::<Id<Kind>>("cases")? {
         sql.push(" and id < ").bind(last);
