@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 /// The program's.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What hyper writes by itself.
 const HYPERS_OWN: [HeaderName; 3] = [header::DATE, header::CONTENT_LENGTH, header::CONNECTION];
