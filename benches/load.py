@@ -31,11 +31,15 @@ def recorded(port, line, file):
     file.write_bytes(answer)
 
 
-def wrk(port, requests, seconds):
-    command = [
-        "wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "10s",
+def command_of_wrk(port, requests, seconds, threads, connections):
+    return [
+        "wrk", "-t", str(threads), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "10s",
         "-s", ROOT / "benches/turns.lua", f"http://127.0.0.1:{port}", "--", requests,
     ]
+
+
+def wrk(port, requests, seconds):
+    command = command_of_wrk(port, requests, seconds, threads=2, connections=CONNECTIONS)
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result = json.loads(said.splitlines()[-1])
     if result["failed"] or result["broken"]:
@@ -184,6 +188,21 @@ class Bench:
             rounds.append({"rate": came["rate"], "cpu": used} | {name: came["whole"][name] for name in ("p50", "p99", "p999", "max")})
         return middle(rounds) | {"steps": came["steps"]}
 
+    def beside_logins(self):
+        """Reads while four log in without a pause; the ratio is to the same reads without them."""
+        account = {"username": self.cast["username"], "password": self.cast["password"]}
+        logins = self.directory / "requests-logins"
+        logins.write_text(f"POST\t/users/login\t\t{json.dumps(account)}\n")
+        rounds = []
+        for _ in range(self.options.rounds):
+            alone = self.at_its_peak("R", self.options.seconds)
+            beside = command_of_wrk(self.server.port, logins, self.options.seconds + 1, threads=1, connections=4)
+            with subprocess.Popen(beside, stdout=subprocess.PIPE, text=True) as crowd:
+                came = self.at_its_peak("R", self.options.seconds)
+                logged_in = json.loads(crowd.communicate()[0].splitlines()[-1])
+            rounds.append(came | {"ratio": came["rate"] / alone["rate"], "logins": logged_in["requests"] / logged_in["seconds"]})
+        return middle(rounds)
+
     def mixed(self):
         """As fast as it goes, then at half of that, without logins and with one in a hundred."""
         peak = statistics.median(self.drive("mixed", self.cast_file(), self.options.seconds, 0, "no")["rate"] for _ in range(self.options.rounds))
@@ -197,6 +216,8 @@ class Bench:
         match load:
             case "M":
                 result = self.life()
+            case "R4":
+                result = self.beside_logins()
             case "X":
                 result = self.mixed()
             case _:
