@@ -10,7 +10,7 @@ mod sqlite;
 mod values;
 
 use std::any::{Any, TypeId};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
@@ -176,6 +176,18 @@ impl Db {
         }
     }
 
+    /// As [`Self::read`], for what asks one statement that an index and a limit bound.
+    pub async fn glance<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read(work).await,
+            Engine::Postgres(engine) => engine.glance(&self.shared, work).await,
+        }
+    }
+
     /// Runs `work` on one consistent snapshot for as long as it takes, without keeping other reads waiting. The log grows
     /// meanwhile: not for requests.
     pub async fn read_long<T, F>(&self, work: F) -> Result<T>
@@ -312,7 +324,8 @@ fn catching<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub struct Tx<'c> {
     conn: Conn<'c>,
     shared: &'c Shared,
-    now: Time,
+    /// Set at first use where the server tells it with the beginning.
+    now: OnceCell<Time>,
     left_work: Cell<bool>,
 }
 
@@ -323,17 +336,22 @@ enum Conn<'c> {
 }
 
 impl<'c> Tx<'c> {
-    fn new(conn: Conn<'c>, shared: &'c Shared, now: Time) -> Self {
+    fn new(conn: Conn<'c>, shared: &'c Shared, now: Option<Time>) -> Self {
+        let now = now.map_or_else(OnceCell::new, OnceCell::from);
         Self { conn, shared, now, left_work: Cell::new(false) }
     }
 
     /// The moment of this transaction: one for everything it writes.
     pub fn now(&self) -> Time {
-        self.now
+        let told = || match &self.conn {
+            Conn::Sqlite(_) => None,
+            Conn::Postgres(conn) => conn.now(),
+        };
+        *self.now.get_or_init(|| told().unwrap_or_else(|| self.shared.clock.now()))
     }
 
     pub fn new_id<K>(&self) -> Id<K> {
-        self.shared.mint.mint(self.now)
+        self.shared.mint.mint(self.now())
     }
 
     /// The terms or hooks of type `T` that `app.rs` put there.
@@ -354,6 +372,16 @@ impl<'c> Tx<'c> {
             Conn::Sqlite(conn) => Ok(conn.execute(sql, params)?),
             Conn::Postgres(conn) => Ok(conn.execute(sql, params)?),
         }
+    }
+
+    /// Runs a statement that nothing is expected of: how many rows it changes is no matter, and if it fails, that is a bug
+    /// or the engine's trouble. It may still be on its way when this returns; then a later statement or the commit fails.
+    pub fn send(&self, sql: &str, params: &[&dyn Param]) -> Result<()> {
+        match &self.conn {
+            Conn::Sqlite(conn) => conn.execute(sql, params).map(drop)?,
+            Conn::Postgres(conn) => conn.send(sql, params)?,
+        }
+        Ok(())
     }
 
     /// Every row, mapped.

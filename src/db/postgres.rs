@@ -5,6 +5,7 @@
 mod conn;
 mod engine;
 mod fault;
+mod glance;
 mod line;
 mod migrate;
 pub(super) mod search;

@@ -30,6 +30,7 @@ mod reviews;
 mod schema;
 mod search;
 mod tidy;
+mod transactions;
 mod users;
 mod verify;
 mod walk;

@@ -6,9 +6,11 @@ use std::time::Instant;
 use tokio_postgres::types::{FromSql, Type};
 
 use super::fault::Outcome;
+use super::glance::Glance;
 use super::line::{Around, Ask, Done, Line};
 use crate::db::{BoxedError, Fault, FromDb, Param, Row};
 use crate::error::{Error, Result};
+use crate::time::{Clock, Time};
 
 /// Rows that a long read holds at a time.
 const SLICE: &str = "1000";
@@ -41,24 +43,56 @@ pub(super) enum Ended {
 
 /// A connection that a transaction is open on, or is opened by its first statement.
 pub(in crate::db) struct Conn<'c> {
-    line: &'c Line,
+    way: Way<'c>,
     until: Option<Instant>,
     /// What opens the transaction, as long as nothing was asked.
     begin: Cell<Option<&'static str>>,
     /// What went wrong first: the transaction is over with it, whatever its work makes of the error.
     ended: RefCell<Option<Ended>>,
     cursors: Cell<u32>,
+    /// What the server's time of the transaction is heard by.
+    clock: Option<&'c Clock>,
+    now: Cell<Option<Time>>,
+}
+
+/// How statements get to the server.
+#[derive(Clone, Copy)]
+enum Way<'c> {
+    Line(&'c Line),
+    Glance(&'c Glance),
 }
 
 impl<'c> Conn<'c> {
     /// A transaction that `begin` opens together with its first statement.
     pub(super) fn lazy(line: &'c Line, begin: &'static str, until: Option<Instant>) -> Self {
-        Self { begin: Cell::new(Some(begin)), ..Self::open(line, until) }
+        Self { begin: Cell::new(Some(begin)), ..Self::over(Way::Line(line), until) }
     }
 
-    /// A transaction that is open already.
-    pub(super) fn open(line: &'c Line, until: Option<Instant>) -> Self {
-        Self { line, until, begin: Cell::new(None), ended: RefCell::new(None), cursors: Cell::new(0) }
+    /// The same for one whose beginning tells the time.
+    pub(super) fn timed(
+        line: &'c Line,
+        begin: &'static str,
+        clock: &'c Clock,
+        until: Option<Instant>,
+    ) -> Self {
+        Self { clock: Some(clock), ..Self::lazy(line, begin, until) }
+    }
+
+    /// A single statement, which is its own transaction.
+    pub(super) fn glance(glance: &'c Glance) -> Self {
+        Self::over(Way::Glance(glance), None)
+    }
+
+    fn over(way: Way<'c>, until: Option<Instant>) -> Self {
+        Self {
+            way,
+            until,
+            begin: Cell::new(None),
+            ended: RefCell::new(None),
+            cursors: Cell::new(0),
+            clock: None,
+            now: Cell::new(None),
+        }
     }
 
     /// Whether something was asked.
@@ -69,6 +103,34 @@ impl<'c> Conn<'c> {
     /// Why the transaction cannot be committed, if it cannot.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.ended.take()
+    }
+
+    /// The moment that the server told for the transaction, which is opened for it if need be. One that could not be
+    /// opened can do nothing, and has no moment.
+    pub fn now(&self) -> Option<Time> {
+        if let (Way::Line(line), Some(begin)) = (self.way, self.begin.take()) {
+            let opened = line.open(self.until).and_then(|()| line.open_transaction(begin, self.until));
+            if let Err(outcome) = opened.and_then(|told| self.hear(told)) {
+                self.end(&outcome);
+            }
+        }
+        self.now.get()
+    }
+
+    /// Takes the time from what the beginning told.
+    fn hear(&self, told: Option<String>) -> Result<(), Outcome> {
+        let Some(clock) = self.clock else { return Ok(()) };
+        self.now.set(Some(clock.follow(moment(told)?)));
+        Ok(())
+    }
+
+    fn end(&self, outcome: &Outcome) {
+        let ended = match outcome {
+            Outcome::Rerun | Outcome::Refused(Fault::Busy) => Ended::Overtaken,
+            Outcome::Lost(why) => Ended::Cut(why.clone()),
+            Outcome::Refused(_) => Ended::Failed,
+        };
+        self.ended.borrow_mut().get_or_insert(ended);
     }
 
     pub fn execute(&self, sql: &str, params: &[&dyn Param]) -> Result<u64, Fault> {
@@ -85,7 +147,8 @@ impl<'c> Conn<'c> {
         params: &[&dyn Param],
         mut take: impl FnMut(&Row) -> Result<bool>,
     ) -> Result<()> {
-        if !self.line.is_long() {
+        let is_long = matches!(self.way, Way::Line(line) if line.is_long());
+        if !is_long {
             take_rows(&self.rows(sql, params)?, &mut take)?;
             return Ok(());
         }
@@ -105,12 +168,16 @@ impl<'c> Conn<'c> {
     /// Within a savepoint, since a statement that fails ends the transaction otherwise.
     pub fn attempt<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
         self.execute("savepoint attempt", &[])?;
-        match part() {
+        match part().and_then(|value| self.settle().map(|()| value).map_err(Error::from)) {
             Ok(value) => {
                 self.execute("release savepoint attempt", &[])?;
                 Ok(value)
             }
             Err(error) => {
+                if let Way::Line(line) = self.way {
+                    // Whatever else was sent goes with the savepoint.
+                    let _ = line.settle(self.until);
+                }
                 if matches!(&*self.ended.borrow(), Some(Ended::Failed) | None) {
                     self.ended.take();
                     self.execute("rollback to savepoint attempt", &[])?;
@@ -157,42 +224,70 @@ impl<'c> Conn<'c> {
     }
 
     fn run(&self, sql: &str, params: &[&dyn Param], ask: Ask) -> Result<Done, Fault> {
+        let line = match self.way {
+            Way::Line(line) => line,
+            Way::Glance(glance) => return glance.rows(sql, params).map(Done::Rows),
+        };
         let outcome = match self.begin.take() {
-            None => self.line.run(sql, params, ask, Around::Nothing, self.until),
-            Some(begin) => match self.first(sql, params, ask, begin) {
+            None => line.run(sql, params, ask, Around::Nothing, self.until),
+            Some(begin) => match self.first(line, sql, params, ask, begin) {
                 // Nothing was done on a connection that had been cut while it was idle: once more on a new one.
                 Err(Outcome::Lost(_)) if self.has_time() => {
-                    self.line.close();
-                    self.first(sql, params, ask, begin)
+                    line.close();
+                    self.first(line, sql, params, ask, begin)
                 }
                 outcome => outcome,
             },
         };
-        outcome.map_err(|outcome| {
-            let ended = match &outcome {
-                Outcome::Rerun => Ended::Overtaken,
-                Outcome::Lost(why) => Ended::Cut(why.clone()),
-                Outcome::Refused(_) => Ended::Failed,
-            };
-            self.ended.borrow_mut().get_or_insert(ended);
-            outcome.into_fault()
-        })
+        outcome.map_err(|outcome| self.failed(outcome))
+    }
+
+    /// Runs a statement that nobody waits for.
+    pub fn send(&self, sql: &str, params: &[&dyn Param]) -> Result<(), Fault> {
+        match self.way {
+            Way::Line(line) if self.is_begun() => {
+                line.send(sql, params, self.until).map_err(|outcome| self.failed(outcome))
+            }
+            _ => self.execute(sql, params).map(drop),
+        }
+    }
+
+    fn settle(&self) -> Result<(), Fault> {
+        match self.way {
+            Way::Line(line) => line.settle(self.until).map_err(|outcome| self.failed(outcome)),
+            Way::Glance(_) => Ok(()),
+        }
+    }
+
+    fn failed(&self, outcome: Outcome) -> Fault {
+        self.end(&outcome);
+        outcome.into_fault()
     }
 
     fn first(
         &self,
+        line: &Line,
         sql: &str,
         params: &[&dyn Param],
         ask: Ask,
         begin: &'static str,
     ) -> Result<Done, Outcome> {
-        self.line.open(self.until)?;
-        self.line.run(sql, params, ask, Around::Begin(begin), self.until)
+        line.open(self.until)?;
+        let (told, done) = line.run_first(begin, sql, params, ask, self.until)?;
+        self.hear(told)?;
+        Ok(done)
     }
 
     fn has_time(&self) -> bool {
         self.until.is_none_or(|until| Instant::now() < until)
     }
+}
+
+/// What the server's clock showed, in microseconds.
+pub(super) fn moment(told: Option<String>) -> Result<Time, Outcome> {
+    let micros = told.and_then(|text| text.parse().ok());
+    let untold = || Outcome::Refused(Fault::Other("the server did not tell its time".into()));
+    micros.map(Time::from_micros).ok_or_else(untold)
 }
 
 /// Whether `take` wants more.

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TrySendError, bounded, select};
 use tokio::sync::oneshot;
 
-use super::conn::{Conn, Ended};
+use super::conn::{Conn, Ended, moment};
 use super::fault::Outcome;
+use super::glance::{Glance, Glances};
 use super::line::{Around, Ask, Line};
 use super::migrate;
 use super::server::{Begin, Purpose, Server};
@@ -19,7 +20,6 @@ use crate::db::{self, Fault, PATIENCE, Shared, Tx, catching};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::params;
-use crate::time::Time;
 
 /// Jobs that may wait of each kind, so that a crowd of readers refuses no write; the next one is refused with 503.
 const QUEUE: usize = 4_096;
@@ -39,6 +39,7 @@ pub(in crate::db) struct Engine {
     server: Arc<Server>,
     reads: Sender<Job>,
     writes: Sender<Job>,
+    glances: Glances,
     health: Arc<Health>,
     /// The thread that looks ends when this is dropped.
     _looking: Sender<()>,
@@ -62,7 +63,8 @@ impl Engine {
         })?;
         let (reads, read_queue) = bounded::<Job>(QUEUE);
         let (writes, write_queue) = bounded::<Job>(QUEUE);
-        for number in 0..server.connections {
+        let shared_by_glances = server.for_glances();
+        for number in 0..server.connections - shared_by_glances {
             let line_server = Arc::clone(&server);
             let (reads, writes) = (read_queue.clone(), write_queue.clone());
             let shared = Arc::clone(&shared);
@@ -71,12 +73,25 @@ impl Engine {
             let kept = if server.connections > 1 { number % 4 } else { 2 };
             spawn("db-line", move || {
                 let Ok(line) = Line::new(line_server, Purpose::Request) else { return };
+                let waiting = || match kept {
+                    0 => writes.try_recv().ok(),
+                    1 => reads.try_recv().ok(),
+                    _ => waiting(&reads, &writes),
+                };
                 let next = || match kept {
                     0 => writes.recv(),
                     1 => reads.recv(),
                     _ => either(&reads, &writes),
                 };
-                while let Ok(job) = next() {
+                loop {
+                    let job = waiting().map_or_else(
+                        || {
+                            line.pay(Instant::now() + LOOKING);
+                            next()
+                        },
+                        Ok,
+                    );
+                    let Ok(job) = job else { return };
                     job(&line, &shared);
                 }
             })?;
@@ -85,7 +100,8 @@ impl Engine {
         let (looking, stop) = bounded(0);
         let (of_server, told) = (Arc::clone(&server), Arc::clone(&health));
         spawn("db-look", move || look(of_server, &told, &stop))?;
-        Ok(Self { server, reads, writes, health, _looking: looking })
+        let glances = Glances::new(Arc::clone(&server), shared_by_glances);
+        Ok(Self { server, reads, writes, glances, health, _looking: looking })
     }
 
     pub async fn read<T, F>(&self, work: F) -> Result<T>
@@ -113,6 +129,42 @@ impl Engine {
         let outcome = answer.await;
         waited(began);
         outcome.map_err(|_| Error::broken("a database thread went away"))?
+    }
+
+    /// Runs `work`, which asks one statement, twice: to hear it, and with its answer.
+    pub async fn glance<T, F>(&self, shared: &Shared, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + 'static,
+    {
+        if !self.glances.are_possible() {
+            return self.read(work).await;
+        }
+        let (began, until) = patience();
+        let now = shared.clock.now();
+        let run = |glance: &Glance| {
+            let tx = Tx::new(db::Conn::Postgres(Conn::glance(glance)), shared, Some(now));
+            catching(|| work(&tx))
+        };
+        let question = {
+            let glance = Glance::default();
+            let outcome = run(&glance);
+            match glance.question() {
+                Some(question) => question,
+                None => return outcome,
+            }
+        };
+        let rows = self.glances.ask(&question, until).await;
+        waited(began);
+        let (outcome, asked_more) = {
+            let glance = Glance::answered(question, rows?);
+            (run(&glance), glance.asked_more())
+        };
+        if asked_more {
+            debug_assert!(false, "a glance asks one statement");
+            return self.read(work).await;
+        }
+        outcome
     }
 
     /// A read without a deadline, on a thread and a connection of its own.
@@ -185,6 +237,15 @@ fn patience() -> (Instant, Instant) {
 
 fn waited(since: Instant) {
     let _ = PATIENCE.try_with(|left| left.set(left.get().saturating_sub(since.elapsed())));
+}
+
+/// Whatever is there.
+fn waiting(reads: &Receiver<Job>, writes: &Receiver<Job>) -> Option<Job> {
+    select! {
+        recv(reads) -> job => job.ok(),
+        recv(writes) -> job => job.ok(),
+        default => None,
+    }
 }
 
 /// Whatever comes first; where both kinds wait, either.
@@ -279,11 +340,6 @@ fn set_the_clock(line: &Line, shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-fn moment(micros: Option<String>) -> Result<Time> {
-    let micros = micros.and_then(|text| text.parse().ok());
-    micros.map(Time::from_micros).ok_or_else(|| Error::broken("the server did not tell its time"))
-}
-
 /// Runs `work` on a snapshot and hands its outcome to `answer` before the transaction is put away.
 fn read_in<T>(
     line: &Line,
@@ -298,7 +354,7 @@ fn read_in<T>(
     let tx = Tx::new(
         db::Conn::Postgres(Conn::lazy(line, line.begin(Begin::Read), until)),
         shared,
-        shared.clock.now(),
+        Some(shared.clock.now()),
     );
     let outcome = catching(|| work(&tx));
     let conn = postgres(&tx);
@@ -307,7 +363,7 @@ fn read_in<T>(
     if cut {
         line.close();
     } else if conn.is_begun() {
-        put_away(line);
+        line.owe_rollback();
     }
 }
 
@@ -325,9 +381,9 @@ fn write_in<T>(
         }
         tries += 1;
         // The server's predicate locks hold whole pages of an index, and the newest rows lie side by side in them: a few
-        // writes at once can overtake each other for ever. So whoever was overtaken has the database to itself in every
-        // second try; a crowd that comes back after an outage has no need of it.
-        let begin = if overtaken.is_multiple_of(2) { Begin::Write } else { Begin::Alone };
+        // writes at once can overtake each other for ever. So whoever was overtaken thrice has the database to itself once:
+        // all others wait for it meanwhile. A crowd that comes back after an outage has no need of it.
+        let begin = if overtaken % 4 == 3 { Begin::Alone } else { Begin::Write };
         let again = match once(line, shared, begin, until, work) {
             Once::Done(outcome) => return outcome,
             Once::Again(fault) => fault,
@@ -374,29 +430,8 @@ fn once<T>(
     until: Option<Instant>,
     work: &impl Fn(&Tx) -> Result<T>,
 ) -> Once<T> {
-    let begun = line.open(until).and_then(|()| line.simple(line.begin(begin), until));
-    let told = match begun {
-        Ok(told) => told,
-        Err(Outcome::Refused(Fault::Busy)) => {
-            put_away(line);
-            return Once::Again(Fault::Busy);
-        }
-        Err(outcome) => {
-            line.close();
-            return match outcome {
-                Outcome::Refused(fault) => Once::Done(Err(fault.into())),
-                lost => Once::Again(lost.into_fault()),
-            };
-        }
-    };
-    let now = match moment(told) {
-        Ok(told) => shared.clock.follow(told),
-        Err(error) => {
-            put_away(line);
-            return Once::Done(Err(error));
-        }
-    };
-    let tx = Tx::new(db::Conn::Postgres(Conn::open(line, until)), shared, now);
+    let conn = Conn::timed(line, line.begin(begin), &shared.clock, until);
+    let tx = Tx::new(db::Conn::Postgres(conn), shared, None);
     let outcome = catching(|| work(&tx));
     let ended = postgres(&tx).ended();
     let value = match (ended, outcome) {
@@ -418,7 +453,11 @@ fn once<T>(
             return Once::Done(Err(Error::broken("a statement failed and its transaction went on")));
         }
     };
-    let id: Id<Commit> = tx.new_id();
+    // Nothing was asked.
+    if !postgres(&tx).is_begun() {
+        return Once::Done(Ok(value));
+    }
+    let (id, now): (Id<Commit>, _) = (tx.new_id(), tx.now());
     match line.run(
         "insert into commits (id, at, done) values ($1, $2, true)",
         params![id, now],
@@ -475,9 +514,8 @@ fn ask_for(line: &Line, id: Id<Commit>, until: Instant) -> Result<bool, Outcome>
 }
 
 fn put_away(line: &Line) {
-    if line.simple("rollback", Some(Instant::now() + LOOKING)).is_err() {
-        line.close();
-    }
+    line.owe_rollback();
+    line.pay(Instant::now() + LOOKING);
 }
 
 fn postgres<'t>(tx: &'t Tx) -> &'t Conn<'t> {

@@ -1,25 +1,32 @@
 //! One connection and the thread's runtime that drives it. It is opened when it is needed and opened anew when it was
 //! lost; prepared statements live as long as it does.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::runtime::Runtime;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::fault::{Outcome, chain, outcome};
+use super::search;
 use super::server::{Begin, Purpose, Server};
 use crate::db::{Fault, Param};
 use crate::error::{Error, Result};
 
 /// The texts that Sql builders make are many, but not without end.
-const CACHED_STATEMENTS: usize = 512;
+pub(super) const CACHED_STATEMENTS: usize = 512;
+/// Statements that are sent without waiting, at most.
+const SENT_AHEAD: usize = 64;
 /// How long opening a connection may take where nobody waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,13 +36,19 @@ pub(super) struct Line {
     runtime: Runtime,
     server: Arc<Server>,
     purpose: Purpose,
+    /// Whether a transaction that only read is still to be ended.
+    owes_rollback: Cell<bool>,
 }
 
 struct Session {
-    client: Client,
+    client: Rc<Client>,
     driver: tokio::task::JoinHandle<()>,
     statements: RefCell<HashMap<String, Statement>>,
+    /// What was sent and not heard of.
+    sent: RefCell<Vec<Sent>>,
 }
+
+type Sent = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>;
 
 impl Drop for Session {
     fn drop(&mut self) {
@@ -59,7 +72,7 @@ pub(super) enum Ask {
 impl Line {
     pub fn new(server: Arc<Server>, purpose: Purpose) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { session: RefCell::new(None), runtime, server, purpose })
+        Ok(Self { session: RefCell::new(None), runtime, server, purpose, owes_rollback: Cell::new(false) })
     }
 
     pub fn server(&self) -> &Server {
@@ -70,18 +83,40 @@ impl Line {
         self.server.begin(begin, self.purpose)
     }
 
+    /// Lets the transaction be ended with the beginning of the next one; if none comes at once, by [`Self::pay`].
+    pub fn owe_rollback(&self) {
+        self.owes_rollback.set(true);
+    }
+
+    /// Ends the transaction that is still open, if one is.
+    pub fn pay(&self, until: Instant) {
+        if self.owes_rollback.take() && self.simple("rollback", Some(until)).is_err() {
+            self.close();
+        }
+    }
+
+    fn opening(&self, begin: &'static str) -> Cow<'static, str> {
+        match self.owes_rollback.take() {
+            true => Cow::Owned(format!("rollback; {begin}")),
+            false => Cow::Borrowed(begin),
+        }
+    }
+
     pub fn is_long(&self) -> bool {
         self.purpose == Purpose::Long
     }
 
     /// There is a connection afterwards; it may still turn out to be cut.
     pub fn open(&self, until: Option<Instant>) -> Result<(), Outcome> {
-        // The runtime stood still while nothing was asked: let it see whether the connection was closed meanwhile.
-        self.runtime.block_on(async {
-            // Once to look at the socket, once to let the driver read from it.
-            tokio::task::yield_now().await;
-            tokio::task::yield_now().await;
-        });
+        // The runtime stood still while nothing was asked: let it see whether the connection was closed meanwhile. One that
+        // was used a moment ago is taken to be open.
+        if !self.owes_rollback.get() {
+            self.runtime.block_on(async {
+                // Once to look at the socket, once to let the driver read from it.
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            });
+        }
         if self.session.borrow().as_ref().is_some_and(|session| !session.client.is_closed()) {
             return Ok(());
         }
@@ -94,13 +129,15 @@ impl Line {
             other => other,
         })?;
         metrics::counter!("db_connections_opened_total").increment(1);
-        let session = Session { client, driver, statements: RefCell::default() };
+        let (statements, sent) = (RefCell::default(), RefCell::default());
+        let session = Session { client: Rc::new(client), driver, statements, sent };
         self.session.replace(Some(session));
         Ok(())
     }
 
     /// Lets go of the connection.
     pub fn close(&self) {
+        self.owes_rollback.set(false);
         if let Some(session) = self.session.take() {
             // What its driver holds is let go when it runs once more.
             drop(session);
@@ -112,14 +149,54 @@ impl Line {
     pub fn simple(&self, text: &str, until: Option<Instant>) -> Result<Option<String>, Outcome> {
         let session = self.session.borrow();
         let session = session.as_ref().ok_or_else(not_open)?;
-        let messages = self.within(until, session.client.simple_query(text))?;
-        Ok(messages.iter().find_map(|message| match message {
-            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-            _ => None,
-        }))
+        // Whatever was sent is over with the transaction that is ended here.
+        session.sent.take();
+        self.within(until, session.client.simple_query(text)).map(|messages| first_column(&messages))
     }
 
-    /// One statement; `before` and `after` travel with it.
+    /// Opens a transaction; what its beginning tells, if it tells anything.
+    pub fn open_transaction(
+        &self,
+        begin: &'static str,
+        until: Option<Instant>,
+    ) -> Result<Option<String>, Outcome> {
+        self.simple(&self.opening(begin), until)
+    }
+
+    /// The same together with the first statement.
+    pub fn run_first(
+        &self,
+        begin: &'static str,
+        text: &str,
+        params: &[&dyn Param],
+        ask: Ask,
+        until: Option<Instant>,
+    ) -> Result<(Option<String>, Done), Outcome> {
+        if self.names_nothing() {
+            let told = self.open_transaction(begin, until)?;
+            return Ok((told, self.run(text, params, ask, Around::Nothing, until)?));
+        }
+        let session = self.session.borrow();
+        let session = session.as_ref().ok_or_else(not_open)?;
+        let statement = match search::depends_on_words(text) {
+            true => None,
+            false => Some(self.statement(session, text, params, until)?),
+        };
+        let work = async {
+            match &statement {
+                Some(statement) => session.prepared(statement, params, ask).await,
+                None => session.unprepared(text, params, ask).await,
+            }
+        };
+        let opening = self.opening(begin);
+        // Both are on their way before the first answer is back; if the first fails, so does the second.
+        let both = async { Ok(tokio::join!(session.client.simple_query(&opening), work)) };
+        let (begun, done) = self.within(until, both)?;
+        let told = begun.map_err(|error| outcome(&error))?;
+        Ok((first_column(&told), done.map_err(|error| outcome(&error))?))
+    }
+
+    /// One statement, and what was sent before; `commit` may travel with it.
     pub fn run(
         &self,
         text: &str,
@@ -130,37 +207,86 @@ impl Line {
     ) -> Result<Done, Outcome> {
         let session = self.session.borrow();
         let session = session.as_ref().ok_or_else(not_open)?;
-        if self.server.pooler || self.is_long() {
-            if let Around::Begin(begin) = around {
-                self.within(until, session.client.batch_execute(begin))?;
-            }
+        if self.names_nothing() || search::depends_on_words(text) {
+            self.settle(until)?;
             let done = self.within(until, session.unprepared(text, params, ask))?;
             if let Around::Commit = around {
                 self.within(until, session.client.batch_execute("commit"))?;
             }
             return Ok(done);
         }
-        let statement = match session.known(text) {
-            Some(statement) => statement,
-            None => self.within(until, session.prepare(text, params))?,
-        };
+        let statement = self.statement(session, text, params, until)?;
         let client = &session.client;
         let work = session.prepared(&statement, params, ask);
+        let sent = all(session.sent.take());
         match around {
-            Around::Nothing => self.within(until, work),
-            // Both are on their way before the first answer is back; if the first fails, so does the second.
-            Around::Begin(begin) => {
-                let (begun, done) =
-                    self.within(until, async { Ok(tokio::join!(client.batch_execute(begin), work)) })?;
-                begun.map_err(|error| outcome(&error))?;
+            Around::Nothing => {
+                let (sent, done) = self.within(until, async { Ok(tokio::join!(sent, work)) })?;
+                sent.map_err(|error| outcome(&error))?;
                 done.map_err(|error| outcome(&error))
             }
+            // Where one fails, those behind it do, and the commit is none.
             Around::Commit => {
-                let (done, committed) =
-                    self.within(until, async { Ok(tokio::join!(work, client.batch_execute("commit"))) })?;
+                let all = async { Ok(tokio::join!(sent, work, client.batch_execute("commit"))) };
+                let (sent, done, committed) = self.within(until, all)?;
+                sent.map_err(|error| outcome(&error))?;
                 let done = done.map_err(|error| outcome(&error))?;
                 committed.map_err(|error| outcome(&error))?;
                 Ok(done)
+            }
+        }
+    }
+
+    /// Sends a statement and does not wait: if it fails, so does the one that is run next.
+    pub fn send(&self, text: &str, params: &[&dyn Param], until: Option<Instant>) -> Result<(), Outcome> {
+        if self.names_nothing() {
+            return self.run(text, params, Ask::Changed, Around::Nothing, until).map(drop);
+        }
+        let session = self.session.borrow();
+        let session = session.as_ref().ok_or_else(not_open)?;
+        let statement = self.statement(session, text, params, until)?;
+        let question = Question::new(text, params).map_err(Outcome::Refused)?;
+        let client = Rc::clone(&session.client);
+        let mut sent: Sent =
+            Box::pin(async move { client.execute(&statement, &question.values()).await.map(drop) });
+        // It is sent when it is first looked at.
+        match self.runtime.block_on(poll_fn(|context| Poll::Ready(sent.as_mut().poll(context)))) {
+            Poll::Ready(done) => return done.map_err(|error| outcome(&error)),
+            Poll::Pending => session.sent.borrow_mut().push(sent),
+        }
+        let many = session.sent.borrow().len() >= SENT_AHEAD;
+        if many { self.settle(until) } else { Ok(()) }
+    }
+
+    /// Waits for everything that was sent.
+    pub fn settle(&self, until: Option<Instant>) -> Result<(), Outcome> {
+        let session = self.session.borrow();
+        let session = session.as_ref().ok_or_else(not_open)?;
+        let sent = session.sent.take();
+        if sent.is_empty() { Ok(()) } else { self.within(until, all(sent)) }
+    }
+
+    /// Where a name could be another session's, or is used once.
+    fn names_nothing(&self) -> bool {
+        self.server.pooler || self.is_long()
+    }
+
+    fn statement(
+        &self,
+        session: &Session,
+        text: &str,
+        params: &[&dyn Param],
+        until: Option<Instant>,
+    ) -> Result<Statement, Outcome> {
+        match session.known(text) {
+            Some(statement) => Ok(statement),
+            None => {
+                // In a transaction that has failed nothing is prepared, and that would be told instead of why.
+                self.within(until, all(session.sent.take()))?;
+                if self.owes_rollback.take() {
+                    self.within(until, session.client.batch_execute("rollback"))?;
+                }
+                self.within(until, session.prepare(text, params))
             }
         }
     }
@@ -192,10 +318,24 @@ impl Line {
 #[derive(Clone, Copy)]
 pub(super) enum Around {
     Nothing,
-    /// This text before it.
-    Begin(&'static str),
     /// `commit` behind it.
     Commit,
+}
+
+/// The first column of the first row, if there is one.
+fn first_column(messages: &[SimpleQueryMessage]) -> Option<String> {
+    messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    })
+}
+
+/// What was sent, to the end or to the first that fails.
+async fn all(sent: Vec<Sent>) -> Result<(), tokio_postgres::Error> {
+    for one in sent {
+        one.await?;
+    }
+    Ok(())
 }
 
 /// What TLS says of a certificate helps those who know TLS.
@@ -257,6 +397,61 @@ impl Session {
             Ask::Changed => self.client.execute_typed(text, &bound).await.map(Done::Changed),
         }
     }
+}
+
+/// A statement with values of its own, for whoever waits elsewhere.
+pub(super) struct Question {
+    pub text: String,
+    values: Vec<Value>,
+}
+
+/// As it goes to the server; `None` is null.
+struct Value {
+    kind: Type,
+    bytes: Option<BytesMut>,
+}
+
+impl Question {
+    pub fn new(text: &str, params: &[&dyn Param]) -> Result<Self, Fault> {
+        let value = |param: &&dyn Param| {
+            let mut bytes = BytesMut::new();
+            let null = param.postgres(&mut bytes).map_err(Fault::Other)?;
+            let bytes = matches!(null, IsNull::No).then_some(bytes);
+            Ok(Value { kind: param.postgres_type(), bytes })
+        };
+        let values = params.iter().map(value).collect::<Result<_, Fault>>()?;
+        Ok(Self { text: text.to_owned(), values })
+    }
+
+    pub fn types(&self) -> Vec<Type> {
+        self.values.iter().map(|value| value.kind.clone()).collect()
+    }
+
+    pub fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.values.iter().map(|value| value as _).collect()
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let Some(bytes) = &self.bytes else { return Ok(IsNull::Yes) };
+        out.extend_from_slice(bytes);
+        Ok(IsNull::No)
+    }
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+    to_sql_checked!();
 }
 
 /// A value on its way to the server, which was told its type before.

@@ -153,6 +153,11 @@ pub(super) enum Purpose {
 }
 
 impl Server {
+    /// How many of the connections glances share; none behind a pooler, which knows no prepared statements.
+    pub(super) fn for_glances(&self) -> usize {
+        if self.pooler { 0 } else { self.connections / 4 }
+    }
+
     pub(super) async fn connect(
         &self,
         purpose: Purpose,
@@ -167,8 +172,11 @@ impl Server {
                 Purpose::Long => (0, 0),
             };
             let idle = if purpose == Purpose::Request { IDLE_IN_TRANSACTION_MS } else { 0 };
+            // What is looked up lies in memory or on flash: by the server's default of 4 a plan for any values would walk an
+            // index in the order of the answer past what the narrower one leaves out. Nothing runs for long enough to be
+            // compiled. Whoever names the server may say otherwise.
             config.options(format!(
-                "{options} -c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={idle}"
+                "-c random_page_cost=1.1 -c jit=off {options} -c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={idle}"
             ));
         }
         match self.url.trust {

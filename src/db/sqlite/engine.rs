@@ -260,7 +260,7 @@ pub(super) fn processors() -> usize {
 
 /// A transaction on a connection that has begun one.
 pub(super) fn transaction<'c>(connection: &'c Connection, shared: &'c Shared) -> Tx<'c> {
-    Tx::new(db::Conn::Sqlite(Conn(connection)), shared, shared.clock.now())
+    Tx::new(db::Conn::Sqlite(Conn(connection)), shared, Some(shared.clock.now()))
 }
 
 pub(super) fn execute(connection: &Connection, sql: &str) -> Result<(), Fault> {

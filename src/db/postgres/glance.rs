@@ -1,0 +1,204 @@
+//! Glances: reads of one statement that an index and a limit bound. A statement is its own snapshot, so it needs no
+//! transaction; and no thread waits for its answer, for the work runs twice: first it says what it asks, then it is given
+//! the rows. Many are on their way over one connection, whose answers come back in order.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Row, Statement};
+
+use super::fault::{Outcome, outcome};
+use super::line::{CACHED_STATEMENTS, Question};
+use super::server::{Purpose, Server};
+use crate::db::{Fault, Param};
+
+/// Questions that may be on their way over one connection; the next one is refused with 503.
+const MOST_WAITING: usize = 4_096;
+
+/// What the work of a glance asks its transaction, and is answered the next time that it runs.
+#[derive(Default)]
+pub(in crate::db) struct Glance(RefCell<State>);
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Unasked,
+    Asked(Question),
+    Answered(String, Vec<Row>),
+    /// The rows were taken.
+    Seen,
+    /// There was a second statement.
+    AskedMore,
+}
+
+impl Glance {
+    pub(super) fn answered(question: Question, rows: Vec<Row>) -> Self {
+        Self(RefCell::new(State::Answered(question.text, rows)))
+    }
+
+    /// The rows of the statement, if they are there. If not, the work is to end here, and runs again.
+    pub(super) fn rows(&self, text: &str, params: &[&dyn Param]) -> Result<Vec<Row>, Fault> {
+        let mut state = self.0.borrow_mut();
+        match std::mem::take(&mut *state) {
+            State::Unasked => {
+                *state = State::Asked(Question::new(text, params)?);
+                Err(Fault::Busy)
+            }
+            State::Answered(asked, rows) if asked == text => {
+                *state = State::Seen;
+                Ok(rows)
+            }
+            // Work that goes on after its first statement gave no rows is no different: it runs again.
+            State::Asked(question) => {
+                *state = State::Asked(question);
+                Err(Fault::Busy)
+            }
+            State::Answered(..) | State::Seen | State::AskedMore => {
+                *state = State::AskedMore;
+                Err(Fault::Busy)
+            }
+        }
+    }
+
+    /// What was asked and is not answered.
+    pub(super) fn question(self) -> Option<Question> {
+        match self.0.into_inner() {
+            State::Asked(question) => Some(question),
+            _ => None,
+        }
+    }
+
+    /// Whether one statement was not enough.
+    pub(super) fn asked_more(&self) -> bool {
+        matches!(&*self.0.borrow(), State::AskedMore)
+    }
+}
+
+/// The connections that glances share. They are opened when they are needed.
+pub(super) struct Glances {
+    server: Arc<Server>,
+    channels: Vec<Channel>,
+}
+
+#[derive(Default)]
+struct Channel {
+    session: tokio::sync::Mutex<Option<Arc<Session>>>,
+    /// Questions on their way.
+    waiting: AtomicUsize,
+}
+
+struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+    statements: Mutex<HashMap<String, Statement>>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Glances {
+    pub fn new(server: Arc<Server>, connections: usize) -> Self {
+        Self { server, channels: (0..connections).map(|_| Channel::default()).collect() }
+    }
+
+    /// Whether there is a connection for them.
+    pub fn are_possible(&self) -> bool {
+        !self.channels.is_empty()
+    }
+
+    /// The rows that answer `question`, by `until`.
+    pub async fn ask(&self, question: &Question, until: Instant) -> Result<Vec<Row>, Fault> {
+        let idlest = self.channels.iter().min_by_key(|channel| channel.waiting.load(Ordering::Relaxed));
+        let channel = idlest.ok_or(Fault::Overloaded)?;
+        let _counted = channel.count().ok_or(Fault::Overloaded)?;
+        match channel.ask(&self.server, question, until).await {
+            // A connection was cut, and nothing was changed: once more on a new one.
+            Err(Outcome::Lost(_)) if Instant::now() < until => {
+                channel.ask(&self.server, question, until).await.map_err(Outcome::into_fault)
+            }
+            answer => answer.map_err(Outcome::into_fault),
+        }
+    }
+}
+
+/// One of those that wait, until it is dropped.
+struct Counted<'c>(&'c AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Channel {
+    /// `None` when too many wait already.
+    fn count(&self) -> Option<Counted<'_>> {
+        let counted = Counted(&self.waiting);
+        (self.waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(counted)
+    }
+
+    async fn ask(&self, server: &Server, question: &Question, until: Instant) -> Result<Vec<Row>, Outcome> {
+        let too_late = || Outcome::Lost("it did not answer in time".to_owned());
+        let session =
+            tokio::time::timeout_at(until.into(), self.session(server)).await.map_err(|_| too_late())??;
+        let answer = match tokio::time::timeout_at(until.into(), session.ask(question)).await {
+            Ok(answer) => answer.map_err(|error| outcome(&error)),
+            Err(_) => Err(too_late()),
+        };
+        if let Err(Outcome::Lost(_)) = &answer {
+            self.forget(&session).await;
+        }
+        answer
+    }
+
+    async fn session(&self, server: &Server) -> Result<Arc<Session>, Outcome> {
+        let mut present = self.session.lock().await;
+        if let Some(session) = present.as_ref().filter(|session| !session.client.is_closed()) {
+            return Ok(Arc::clone(session));
+        }
+        let (client, driver) = server.connect(Purpose::Request).await.map_err(|error| outcome(&error))?;
+        metrics::counter!("db_connections_opened_total").increment(1);
+        let session = Arc::new(Session { client, driver, statements: Mutex::default() });
+        *present = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Whoever else waits on the same connection is told at once.
+    async fn forget(&self, lost: &Arc<Session>) {
+        lost.driver.abort();
+        let mut present = self.session.lock().await;
+        if present.as_ref().is_some_and(|session| Arc::ptr_eq(session, lost)) {
+            present.take();
+        }
+    }
+}
+
+impl Session {
+    async fn ask(&self, question: &Question) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let known = self.statements().get(&question.text).cloned();
+        let statement = match known {
+            Some(statement) => statement,
+            None => {
+                let statement = self.client.prepare_typed(&question.text, &question.types()).await?;
+                let mut statements = self.statements();
+                if statements.len() >= CACHED_STATEMENTS {
+                    statements.clear();
+                }
+                statements.insert(question.text.clone(), statement.clone());
+                statement
+            }
+        };
+        self.client.query(&statement, &question.values()).await
+    }
+
+    fn statements(&self) -> std::sync::MutexGuard<'_, HashMap<String, Statement>> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
