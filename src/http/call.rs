@@ -193,6 +193,16 @@ impl<F: Form> Call<F> {
         Ok(answer.unless_known(&head.headers))
     }
 
+    /// As [`Self::read`], for what asks one statement that an index and a limit bound.
+    pub async fn glance(
+        self,
+        work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + 'static,
+    ) -> Result<Answer> {
+        let head = Arc::clone(&self.head);
+        let answer = self.app.clone().db().glance(move |tx| work(tx, &self)).await?;
+        Ok(answer.unless_known(&head.headers))
+    }
+
     /// Answers a list: the page, and a `Link` to the next.
     pub fn list<T: serde::Serialize>(&self, body: &T, next_cursor: Option<&str>) -> Result<Answer> {
         let answer = Answer::page(body)?;
@@ -303,7 +313,7 @@ async fn authenticate(app: &App, headers: &HeaderMap, access: Access) -> Result<
     });
     match (token, values.next()) {
         (Some(token), None) => {
-            app.db().read(move |tx| (tx.wired::<Authentication>().by_token)(tx, &token)).await
+            app.db().glance(move |tx| (tx.wired::<Authentication>().by_token)(tx, &token)).await
         }
         _ => Err(error::INVALID_TOKEN.error("send one header `Authorization: Bearer <access_token>`")),
     }

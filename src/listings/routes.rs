@@ -187,7 +187,7 @@ async fn list(call: Call) -> Result<Answer> {
     let Some(search) = search else {
         return Answer::ok(&Page::<SeenListing> { data: vec![], next_cursor: None });
     };
-    let has_words = search.words.is_some();
+    let (is_glance, has_words) = (search.is_glance(), search.words.is_some());
     let answer = move |tx: &Tx, call: &Call| {
         let name = format!("services {search:?}");
         let found = search::list(tx, &search, page.after(&name)?, page.rows())?;
@@ -195,7 +195,11 @@ async fn list(call: Call) -> Result<Answer> {
         call.list(&page, page.next_cursor.as_deref())
     };
     // How long the full text looks is not known before it has looked.
-    if has_words { call.read_aside(answer).await } else { call.read(answer).await }
+    match (is_glance, has_words) {
+        (true, _) => call.glance(answer).await,
+        (false, true) => call.read_aside(answer).await,
+        (false, false) => call.read(answer).await,
+    }
 }
 
 async fn offer(call: Call<CreateListing>) -> Result<Answer> {
@@ -207,7 +211,7 @@ async fn offer(call: Call<CreateListing>) -> Result<Answer> {
 }
 
 async fn show(call: Call) -> Result<Answer> {
-    call.read(|tx, call| seen(tx, &call.actor, call.id("id"), Answer::ok)).await
+    call.glance(|tx, call| seen(tx, &call.actor, call.id("id"), Answer::ok)).await
 }
 
 async fn change(call: Call<ChangeListing>) -> Result<Answer> {

@@ -44,6 +44,24 @@ pub struct Search {
     pub sort: Sort,
 }
 
+impl Search {
+    /// Whether one statement walks just the rows of its page: nothing that the walk meets is left out.
+    pub fn is_glance(&self) -> bool {
+        let by_age = self.sort == Sort::Newest;
+        let by_price = matches!(self.sort, Sort::Cheapest | Sort::Dearest);
+        let priced = self.currency.is_some() || self.min_price_minor.or(self.max_price_minor).is_some();
+        let filters = [self.tag.is_some(), self.freelancer.is_some(), !self.categories.is_empty()];
+        self.words.is_none()
+            && self.own.is_none()
+            && self.max_delivery_days.is_none()
+            && self.categories.len() <= 1
+            && filters.iter().filter(|filters| **filters).count() <= 1
+            && (self.tag.is_none() && self.freelancer.is_none() || by_age)
+            && (!priced || by_price)
+            && (self.min_rating_centi.is_none() || self.sort == Sort::Rating)
+    }
+}
+
 /// A row of a list.
 pub struct Found {
     listing: Listing,

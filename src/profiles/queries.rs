@@ -5,25 +5,22 @@ use crate::db::{Json, Tx};
 use crate::error::{self, Result};
 use crate::params;
 use crate::rating::Rating;
-use crate::users;
 
 use super::model::Profile;
 
 /// The page of an active freelancer, empty if nothing was written, or 404.
 pub fn profile(tx: &Tx, user: UserId) -> Result<Profile> {
-    let account = users::find(tx, user)?
-        .filter(|account| account.is_active() && account.role.sells())
-        .ok_or_else(error::not_found)?;
-    tx.one(
-        "select p.first_name, p.last_name, p.bio, p.skills, p.experience, p.portfolio, p.version, p.updated_at,
-             coalesce(f.rating_sum, 0), coalesce(f.rating_count, 0), coalesce(f.completed_orders, 0)
+    tx.first(
+        "select u.username, p.first_name, p.last_name, p.bio, p.skills, p.experience, p.portfolio, p.version,
+             coalesce(p.updated_at, u.created_at), coalesce(f.rating_sum, 0), coalesce(f.rating_count, 0),
+             coalesce(f.completed_orders, 0)
          from users u left join profiles p on p.user_id = u.id left join freelancer_stats f on f.user_id = u.id
-         where u.id = $1",
+         where u.id = $1 and u.status = 'active' and u.role in ('freelancer', 'both')",
         params![user],
         |row| {
             Ok(Profile {
                 user_id: user,
-                username: account.username.clone().unwrap_or_default(),
+                username: row.next::<Option<_>>()?.unwrap_or_default(),
                 first_name: row.next()?,
                 last_name: row.next()?,
                 bio: row.next()?,
@@ -31,10 +28,11 @@ pub fn profile(tx: &Tx, user: UserId) -> Result<Profile> {
                 experience: row.next()?,
                 portfolio: row.next::<Option<Json<_>>>()?.map_or_else(Vec::new, |Json(items)| items),
                 version: row.next::<Option<_>>()?.unwrap_or(0),
-                updated_at: row.next::<Option<_>>()?.unwrap_or(account.created_at),
+                updated_at: row.next()?,
                 rating: Rating { sum: row.next()?, count: row.next()? },
                 completed_orders: row.next()?,
             })
         },
-    )
+    )?
+    .ok_or_else(error::not_found)
 }

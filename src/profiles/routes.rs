@@ -67,7 +67,7 @@ fn changing_item(operation: Operation) -> Operation {
 }
 
 async fn show(call: Call) -> Result<Answer> {
-    call.read(page).await
+    call.glance(page).await
 }
 
 async fn change(call: Call<ChangeProfile>) -> Result<Answer> {

@@ -39,7 +39,7 @@ fn with_password_told(body: &Unchecked<Register>) -> Result<Register> {
 }
 
 pub(super) async fn show(call: Call) -> Result<Answer> {
-    call.read(|tx, call| {
+    call.glance(|tx, call| {
         let account = queries::find(tx, call.user_id("id")?)?.ok_or_else(error::not_found)?;
         Ok(Answer::ok(&account.seen_by(&call.actor))?.etag(account.version, &()))
     })
