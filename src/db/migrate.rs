@@ -46,6 +46,7 @@ migrations! {
     14 "0014_payouts" needs 14,
     15 "0015_reconciliation" needs 15,
     16 "0016_chargebacks" needs 16,
+    17 "0017_told" needs 16,
 }
 
 /// A step that a database has had.

@@ -23,11 +23,12 @@ pub(super) struct New<'n> {
     pub event: Option<EventId>,
 }
 
+/// Puts it there; nobody's who has no account any more.
 pub(super) fn deliver(tx: &Tx, new: &New) -> Result<NotificationId> {
     let id = tx.new_id();
-    tx.execute(
+    tx.send(
         "insert into notifications (id, user_id, type, message, data, sender_id, event_id, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+         select $1, id, $3, $4, $5, $6, $7, $8 from users where id = $2 and status <> 'deleted'",
         params![id, new.user_id, new.kind, new.message, Json(new.data), new.sender, new.event, tx.now()],
     )?;
     Ok(id)

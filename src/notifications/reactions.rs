@@ -7,7 +7,6 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::events::Event;
 use crate::id::Id;
-use crate::users::{self, Card};
 
 use super::commands::{New, deliver};
 use super::model::Data;
@@ -266,9 +265,6 @@ pub fn on_event(tx: &Tx, event: &Event) -> Result<()> {
         data.order_id.get_or_insert(event.subject_id.cast());
     }
     for (user_id, Notice(_, to, by_person, by_nobody)) in readers {
-        if !matches!(users::card(tx, user_id)?, Card::Live { .. }) {
-            continue;
-        }
         let sentence = match by_nobody.filter(|_| event.actor_id.is_none()) {
             _ if event.body["from"] == "disputed" => AFTER_DISPUTE,
             by_nobody => by_nobody.unwrap_or(by_person),

@@ -18,6 +18,7 @@ pub(super) fn agrees(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     }
     search::differing(tx, |witness| found.add(witness))?;
     listed(tx, found)?;
+    told(tx, found)?;
     tags(tx, found)?;
     for (table, decimal) in [("services", "price"), ("orders", "amount"), ("payments", "amount")] {
         let decimals = format!("select id, {decimal}_minor, currency, cast({decimal} as text) from {table}");
@@ -29,6 +30,16 @@ pub(super) fn agrees(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Every inbox row that names an event has one: on a server nothing looks when it is written.
+fn told(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let lost = "select n.id, n.event_id from notifications n left join events e on e.id = n.event_id
+         where n.event_id is not null and e.id is null";
+    found.search(tx, lost, params![], |row| {
+        let (notification, event): (Id<()>, Id<()>) = (row.next()?, row.next()?);
+        Ok(Some(format!("notification {notification} tells of the event {event}, which is missing")))
+    })
 }
 
 /// Only what is published, not archived and of a seller in good standing is in the public lists.

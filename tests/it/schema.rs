@@ -21,8 +21,12 @@ const OF_AN_ENGINE: &[&str] = &["service_search", "schema_migrations", "commits"
 
 /// What the embedded engine has and a server has not: the row's number, which its index of words goes by, is the primary
 /// key of listings there.
-const ONLY_EMBEDDED: &[&str] =
-    &["services.search_key bigint null", "services primary key (search_key)", "services unique (id)"];
+const ONLY_EMBEDDED: &[&str] = &[
+    "services.search_key bigint null",
+    "services primary key (search_key)",
+    "services unique (id)",
+    "notifications.event_id -> events.id",
+];
 
 /// What a server has in its place.
 const ONLY_ON_A_SERVER: &[&str] = &["services primary key (id)"];

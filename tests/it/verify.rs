@@ -132,6 +132,11 @@ const DAMAGES: &[(&str, &str)] = &[
     ("8", "update users set username_folded = 'nobody' where username = 'buyer'"),
     ("8", "update users set email_folded = 'nobody@example.com' where username = 'buyer'"),
     ("8", "update users set status = 'suspended' where username = 'buyer'"),
+    (
+        "9 7",
+        "update notifications set event_id = {id}
+         where id = (select id from notifications where event_id is not null order by id limit 1)",
+    ),
     ("9", "delete from service_search"),
     ("9", "delete from service_tags where tag_folded = 'logo'"),
     ("9", "update services set listed = false"),

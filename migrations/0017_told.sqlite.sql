@@ -1,0 +1,1 @@
+-- Nothing: one transaction writes at a time here, so that to look up the event of an inbox row keeps nobody from writing.
