@@ -31,7 +31,7 @@ pub(super) fn open(tx: &Tx, actor: &Actor, id: OrderId, input: &Unchecked<OpenDi
     if let Some(wants) = &input.wants {
         part_of(queries::held(tx, &order)?, wants, "wants")?;
     }
-    tx.execute(
+    tx.send(
         "update disputes set wanted_minor = $2 where order_id = $1 and status = 'open'",
         params![order.id, wanted.map(Money::minor)],
     )?;
@@ -57,7 +57,7 @@ pub(super) fn write(
         message: message.as_str().to_owned(),
         created_at: tx.now(),
     };
-    tx.execute(
+    tx.send(
         "insert into dispute_messages (id, dispute_id, author_id, message, created_at)
          values ($1, $2, $3, $4, $5)",
         params![said.id, dispute.id, author_id, said.message, said.created_at],
@@ -76,7 +76,7 @@ pub(super) fn offer(tx: &Tx, actor: &Actor, id: OrderId, input: &Unchecked<Offer
     let refund = part_of(queries::held(tx, &order)?, &input.refund_amount, "refund_amount")?;
     speak(tx, &order, &dispute, side)?;
     let message = input.message.as_ref().map(Text::as_str);
-    tx.execute(
+    tx.send(
         "insert into dispute_offers (dispute_id, side, refund_minor, message, offered_at)
          values ($1, $2, $3, $4, $5)
          on conflict (dispute_id, side) do update
@@ -95,7 +95,7 @@ pub(super) fn withdraw(tx: &Tx, actor: &Actor, id: OrderId) -> Result<()> {
     let offers = queries::offers(tx, dispute.id, order.amount.currency())?;
     let standing = offers.of(side).ok_or_else(error::not_found)?;
     speak(tx, &order, &dispute, side)?;
-    tx.execute(
+    tx.send(
         "delete from dispute_offers where dispute_id = $1 and side = $2 and accepted_at is null",
         params![dispute.id, side],
     )?;

@@ -80,7 +80,7 @@ fn escalate(tx: &Tx, order: &Order, dispute: &Dispute) -> Result<()> {
 }
 
 fn move_on(tx: &Tx, dispute: &Dispute, decide_by: Time, reminded_at: Option<Time>) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update disputes set decide_by = $2, reminded_at = $3, version = version + 1 where id = $1 and status = 'open'",
         params![dispute.id, decide_by, reminded_at],
     )?;

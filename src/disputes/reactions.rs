@@ -26,7 +26,7 @@ pub fn follow_order(tx: &Tx, event: &Event) -> Result<()> {
 fn open(tx: &Tx, event: &Event) -> Result<()> {
     let id: DisputeId = tx.new_id();
     let decide_by = tx.now().plus(tx.wired::<Market>().dispute_within);
-    tx.execute(
+    tx.send(
         "insert into disputes (id, order_id, opened_by, reason, status, decide_by, opened_at)
          values ($1, $2, $3, $4, 'open', $5, $6)",
         params![id, event.subject_id, event.actor_id, event.body["message"].as_str(), decide_by, tx.now()],

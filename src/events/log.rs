@@ -59,7 +59,7 @@ fn write<K>(
         subject_id: subject.cast(),
         body,
     };
-    tx.execute(
+    tx.send(
         "insert into events (id, at, actor_id, kind, subject_id, body) values ($1, $2, $3, $4, $5, $6)",
         params![event.id, event.at, event.actor_id, event.kind, event.subject_id, Json(&event.body)],
     )?;

@@ -50,7 +50,7 @@ fn set<K>(
     due_at: Time,
     leased_by: Option<NodeId>,
 ) -> Result<()> {
-    tx.execute(
+    tx.send(
         "insert into timers (id, kind, subject_id, due_at, leased_by) values ($1, $2, $3, $4, $5)
          on conflict (kind, subject_id) do update
          set due_at = excluded.due_at, leased_by = excluded.leased_by, attempts = 0",
@@ -64,8 +64,7 @@ fn set<K>(
 
 /// Takes it back.
 pub fn cancel<K>(tx: &Tx, kind: &'static str, subject: Id<K>) -> Result<()> {
-    tx.execute("delete from timers where kind = $1 and subject_id = $2", params![kind, subject])?;
-    Ok(())
+    tx.send("delete from timers where kind = $1 and subject_id = $2", params![kind, subject])
 }
 
 /// Lets everything that `node` held be due now: it is gone.

@@ -65,7 +65,7 @@ impl Key {
         )?;
         match found {
             None => {
-                tx.execute(
+                tx.send(
                     "insert into idempotency_keys (user_id, key, fingerprint, claimed_at) values ($1, $2, $3, $4)
                      on conflict (user_id, key) do update
                      set fingerprint = $3, claimed_at = $4, status = null, headers = null, body = null, effect_id = null",
@@ -87,22 +87,20 @@ impl Key {
 
     /// Ties the key to the thing that the request is making.
     pub fn tie<K>(&self, tx: &Tx, caller: UserId, effect: Id<K>) -> Result<()> {
-        tx.execute(
+        tx.send(
             "update idempotency_keys set effect_id = $3 where user_id = $1 and key = $2",
             params![caller, self.text, effect],
-        )?;
-        Ok(())
+        )
     }
 
     /// Keeps the answer.
     pub fn answer(&self, tx: &Tx, caller: UserId, answer: &Answer) -> Result<()> {
         let headers: Vec<(&str, &str)> =
             answer.headers.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
-        tx.execute(
+        tx.send(
             "update idempotency_keys set status = $3, headers = $4, body = $5 where user_id = $1 and key = $2 and status is null",
             params![caller, self.text, i64::from(answer.status.as_u16()), Json(headers), answer.body],
-        )?;
-        Ok(())
+        )
     }
 }
 

@@ -30,12 +30,12 @@ pub fn post(tx: &Tx, journal: &Journal) -> Result<()> {
     balanced(journal.lines)?;
     charted(journal)?;
     let id = tx.new_id::<Journal>();
-    tx.execute(
+    tx.send(
         "insert into ledger_journals (id, at, order_id, kind, cause_id) values ($1, $2, $3, $4, $5)",
         params![id, tx.now(), journal.order_id, journal.kind, journal.cause_id],
     )?;
     for (number, (account, amount)) in (1_i64..).zip(journal.lines) {
-        tx.execute(
+        tx.send(
             "insert into ledger_lines (journal_id, line, account, amount_minor, currency) values ($1, $2, $3, $4, $5)",
             params![id, number, account.to_string(), amount, journal.currency],
         )?;

@@ -27,7 +27,7 @@ pub fn create(tx: &Tx, actor: &Actor, input: &Unchecked<CreateListing>) -> Resul
     let tags = form.tags.unwrap_or_default();
     let DeliveryDays(delivery_days) = form.delivery_days.unwrap_or(DeliveryDays::DEFAULT);
     let category = form.category.as_str();
-    tx.execute(
+    tx.send(
         "insert into services (id, freelancer_id, title, description, category, category_folded, price_minor, currency,
              delivery_days, tags, status, listed, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
@@ -89,7 +89,7 @@ fn applied(form: ChangeListing, price: Money, present: &Listing) -> Listing {
 }
 
 fn store(tx: &Tx, actor: &Actor, listing: &Listing) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update services set title = $2, description = $3, category = $4, category_folded = $5, price_minor = $6,
              currency = $7, delivery_days = $8, tags = $9, status = $10,
              listed = ($10 = 'published' and not seller_suspended),
@@ -139,7 +139,7 @@ pub fn archive_all_of(tx: &Tx, freelancer: UserId) -> Result<()> {
 }
 
 fn put_away(tx: &Tx, actor: &Actor, freelancer: UserId, id: ListingId) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update services set archived_at = $2, listed = false, version = version + 1, updated_at = $2 where id = $1",
         params![id, tx.now()],
     )?;
@@ -151,18 +151,17 @@ fn put_away(tx: &Tx, actor: &Actor, freelancer: UserId, id: ListingId) -> Result
 
 /// Hides what a suspended freelancer offers from lists and buyers, or shows it again.
 pub fn seller_suspended(tx: &Tx, freelancer: UserId, suspended: bool) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update services set seller_suspended = $2,
              listed = (not $2 and status = 'published' and archived_at is null)
          where freelancer_id = $1",
         params![freelancer, suspended],
-    )?;
-    Ok(())
+    )
 }
 
 fn tag(tx: &Tx, id: ListingId, tags: &[String]) -> Result<()> {
     for tag in tags {
-        tx.execute(
+        tx.send(
             "insert into service_tags (tag_folded, service_id) values ($1, $2)",
             params![folded(tag), id],
         )?;
@@ -171,8 +170,7 @@ fn tag(tx: &Tx, id: ListingId, tags: &[String]) -> Result<()> {
 }
 
 fn untag(tx: &Tx, id: ListingId) -> Result<()> {
-    tx.execute("delete from service_tags where service_id = $1", params![id])?;
-    Ok(())
+    tx.send("delete from service_tags where service_id = $1", params![id])
 }
 
 /// Puts the words of every listing into an empty index, some listings at a time.

@@ -16,7 +16,7 @@ use crate::time::Time;
 use crate::version::Expected;
 
 use super::model::{
-    ChangeOrder, Order, OrderId, PlaceOrder, Side, Status, TIMERS, Words, event_of, legal, sides_asking,
+    ChangeOrder, Order, OrderId, PlaceOrder, Side, Status, Words, event_of, legal, sides_asking,
 };
 use super::queries::{self, find};
 use super::shares::service_fee;
@@ -26,20 +26,19 @@ use super::{Hooks, INVALID_TRANSITION, OWN_SERVICE, REQUIREMENTS_FROZEN, Terms};
 pub fn place(tx: &Tx, actor: &Actor, input: &Unchecked<PlaceOrder>) -> Result<Order> {
     let buyer = actor.require_buyer()?;
     let offered = input.id("service_id").map(|id| listings::orderable(tx, id));
-    if let Some(Err(absent)) = offered
-        && absent.is(&NOT_FOUND)
-    {
-        return Err(absent);
-    }
+    let offered = match offered {
+        Some(Err(absent)) if absent.is(&NOT_FOUND) => return Err(absent),
+        offered => offered,
+    };
     let input = input.check()?;
-    let listing = listings::orderable(tx, input.service_id.0)?;
+    let listing = offered.ok_or_else(|| Error::broken("an order that was checked without its service"))??;
     if listing.freelancer_id == buyer {
         return Err(OWN_SERVICE.error("this service is your own: look for another with GET /services"));
     }
     require_few_unpaid(tx, buyer)?;
     let order = drawn_up(tx, buyer, listing, input.requirements.map(Text::into_string))?;
     insert(tx, &order)?;
-    wait_for_deadline(tx, &order)?;
+    wait_for_deadline(tx, None, &order)?;
     record(tx, actor, &order, None, &Step::to(order.status, None))?;
     Ok(order)
 }
@@ -96,7 +95,7 @@ fn require_few_unpaid(tx: &Tx, buyer: UserId) -> Result<()> {
 }
 
 fn insert(tx: &Tx, order: &Order) -> Result<()> {
-    tx.execute(
+    tx.send(
         "insert into orders (id, buyer_id, freelancer_id, service_id, service_version, title, amount_minor, currency,
              fee_rate_bp, fee_minor, fee_fixed_minor, fee_rule_id, fee_basis, fee_category, service_fee_rate_bp,
              service_fee_minor, delivery_days, requirements, status, pay_by, created_at, updated_at)
@@ -124,8 +123,7 @@ fn insert(tx: &Tx, order: &Order) -> Result<()> {
             order.pay_by,
             order.created_at,
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Other requirements, a step, or both.
@@ -316,13 +314,12 @@ pub fn mark_paid(tx: &Tx, id: OrderId) -> Result<bool> {
 /// order's money, held or kept, in minor units. A cancelled order has none.
 pub fn refunded(tx: &Tx, id: OrderId, left: i64) -> Result<()> {
     let order = find(tx, id)?.ok_or_else(|| Error::broken("a refund without its order"))?;
-    tx.execute(
+    tx.send(
         "update orders set fee_minor = case when status = 'cancelled' then fee_minor else $2 end, given_back_minor = $3,
              version = version + 1, updated_at = $4
          where id = $1 and (given_back_minor <> $3 or (fee_minor <> $2 and status <> 'cancelled'))",
         params![id, order.shares_of(left).fee, (order.total().minor() - left).max(0), tx.now()],
-    )?;
-    Ok(())
+    )
 }
 
 /// All of the money has gone back by a refund: the order is off. Moves no money itself.
@@ -353,7 +350,7 @@ fn step(tx: &Tx, actor: &Actor, order: &Order, taken: &Step) -> Result<Order> {
         let current = find(tx, order.id)?.ok_or_else(error::not_found)?;
         return Err(not_from_here(tx, actor, &current, to));
     }
-    wait_for_deadline(tx, &next)?;
+    wait_for_deadline(tx, Some(order), &next)?;
     if to == Status::Completed {
         profiles::record_completed_order(tx, order.freelancer_id)?;
     }
@@ -388,10 +385,11 @@ fn give_back(tx: &Tx, actor: &Actor, order: &Order, part: Option<i64>, reason: &
     find(tx, order.id)?.ok_or_else(error::not_found)
 }
 
-/// An order waits for one deadline at most.
-fn wait_for_deadline(tx: &Tx, order: &Order) -> Result<()> {
+/// An order waits for one deadline at most: the one that it waited for before goes.
+fn wait_for_deadline(tx: &Tx, before: Option<&Order>, order: &Order) -> Result<()> {
     let next = order.deadline();
-    for kind in TIMERS.into_iter().filter(|kind| next.is_none_or(|(due, _)| due != *kind)) {
+    let over = before.and_then(Order::deadline).map(|(kind, _)| kind);
+    if let Some(kind) = over.filter(|kind| next.is_none_or(|(due, _)| due != *kind)) {
         events::cancel(tx, kind, order.id)?;
     }
     next.map_or(Ok(()), |(kind, at)| events::schedule(tx, kind, order.id, at))

@@ -234,8 +234,6 @@ pub const PAY_BY: &str = "order_pay_by";
 pub const DUE: &str = "order_due";
 /// The timer that accepts a delivery nobody answered.
 pub const AUTO_COMPLETE: &str = "order_auto_complete";
-/// Every timer of an order.
-pub const TIMERS: [&str; 3] = [PAY_BY, DUE, AUTO_COMPLETE];
 
 /// The event of coming to `to`; from nowhere when the order is placed.
 pub fn event_of(from: Option<Status>, to: Status) -> &'static str {

@@ -133,7 +133,7 @@ fn noted(tx: &Tx, asked: &Asked) -> Result<Known> {
 /// Writes an operation down that is sent as soon as the transaction is over. Fails when its key stands for other words. One
 /// that was answered is asked for anew: a buyer who confirmed too early confirms again.
 pub fn begin(tx: &Tx, asked: &Asked) -> Result<()> {
-    tx.execute(
+    tx.send(
         "insert into provider_calls (key, kind, subject_id, order_id, params_hash, begun_at, state)
          values ($1, $2, $3, $4, $5, $6, 'open')
          on conflict (key) do update
@@ -193,7 +193,7 @@ fn turn(tx: &Tx, asked: &Asked) -> Result<Turn> {
         begin(tx, asked)?;
         return Ok(Turn::Send);
     }
-    tx.execute("update provider_calls set tries = tries + 1 where key = $1", params![asked.key])?;
+    tx.send("update provider_calls set tries = tries + 1 where key = $1", params![asked.key])?;
     Ok(Turn::Look)
 }
 
@@ -218,7 +218,7 @@ fn absent(tx: &Tx, asked: &Asked, arrives_within: Duration) -> Result<Absence> {
     let arrived_by = known.last_sent_at.map_or(now, |sent| sent.plus(arrives_within));
     if known.may_be_sent(now) && arrived_by <= now {
         // One turn, although it is a look and a sending.
-        tx.execute("update provider_calls set tries = tries - 1 where key = $1", params![asked.key])?;
+        tx.send("update provider_calls set tries = tries - 1 where key = $1", params![asked.key])?;
         send(tx, asked)?;
         return Ok(Absence::SendAgain);
     }
@@ -227,7 +227,7 @@ fn absent(tx: &Tx, asked: &Asked, arrives_within: Duration) -> Result<Absence> {
         return Ok(Absence::Proven);
     }
     if arrived_by <= now {
-        tx.execute(
+        tx.send(
             "update provider_calls set absent_since = coalesce(absent_since, $2) where key = $1",
             params![asked.key, now],
         )?;
@@ -243,7 +243,7 @@ fn absent(tx: &Tx, asked: &Asked, arrives_within: Duration) -> Result<Absence> {
 /// Notes what the provider says. Whoever applies it calls this in the same transaction.
 pub fn answered(tx: &Tx, asked: &Asked, what: &str) -> Result<()> {
     misconfigured(false);
-    tx.execute(
+    tx.send(
         "update provider_calls set state = 'answered', last_answer = $2, tries = 0, same_failures = 0, absent_since = null
          where key = $1",
         params![asked.key, what],
@@ -276,7 +276,7 @@ pub fn unanswered(tx: &Tx, asked: &Asked, why: &Unanswered, sent: bool) -> Resul
             if sent {
                 not_sent(tx, asked)?;
             }
-            tx.execute("update provider_calls set tries = tries - 1 where key = $1", params![asked.key])?;
+            tx.send("update provider_calls set tries = tries - 1 where key = $1", params![asked.key])?;
             known.pause().max(PAUSES[2])
         }
     };
@@ -295,35 +295,33 @@ fn note_failure(tx: &Tx, asked: &Asked, known: &Known, text: &str) -> Result<()>
         (true, false) => 1,
         (false, _) => 0,
     };
-    tx.execute(
+    tx.send(
         "update provider_calls set last_answer = $2, same_failures = $3 where key = $1",
         params![asked.key, text, same],
-    )?;
-    Ok(())
+    )
 }
 
 /// What was sent did not happen: if it was the first time, it is as if it had never left.
 fn not_sent(tx: &Tx, asked: &Asked) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update provider_calls set
              first_sent_at = case when first_sent_at = last_sent_at then null else first_sent_at end,
              last_sent_at = case when first_sent_at = last_sent_at then null else first_sent_at end
          where key = $1",
         params![asked.key],
-    )?;
-    Ok(())
+    )
 }
 
 /// Nobody could find out: a person has to look.
 pub fn review(tx: &Tx, asked: &Asked, why: &str) -> Result<()> {
-    tx.execute("update provider_calls set state = 'needs_review' where key = $1", params![asked.key])?;
+    tx.send("update provider_calls set state = 'needs_review' where key = $1", params![asked.key])?;
     let said = json!({ "operation": asked.kind, "key": asked.key, "said": why });
     cases::open(tx, cases::Kind::UnknownOutcome, asked.subject, asked.order, &said)
 }
 
 /// Lets the provider be turned to at once, as if for the first time since it was sent.
 pub fn ask_now<S>(tx: &Tx, timer: &'static str, subject: Id<S>) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update provider_calls set state = 'open', tries = case when tries > 1 then 1 else tries end
          where subject_id = $1 and state = 'needs_review'",
         params![subject],
@@ -339,7 +337,7 @@ pub fn was_sent(tx: &Tx, key: &str) -> Result<bool> {
 /// It ended without the provider, because an administrator says how or because it is not wanted any more: nobody sends it
 /// or looks for it.
 pub fn end<S>(tx: &Tx, timer: &'static str, subject: Id<S>) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update provider_calls set state = 'answered' where subject_id = $1 and state <> 'answered'",
         params![subject],
     )?;

@@ -97,7 +97,7 @@ pub fn remove_item(tx: &Tx, actor: &Actor, user: UserId, id: ItemId, expected: &
 }
 
 fn save(tx: &Tx, page: &Profile) -> Result<()> {
-    tx.execute(
+    tx.send(
         "insert into profiles (user_id, first_name, last_name, bio, skills, experience, portfolio, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
          on conflict (user_id) do update set first_name = excluded.first_name, last_name = excluded.last_name,
@@ -113,12 +113,10 @@ fn save(tx: &Tx, page: &Profile) -> Result<()> {
             Json(&page.portfolio),
             tx.now()
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Erases what an account wrote about itself: it is gone. What it was rated stays with its orders and reviews.
 pub fn erase(tx: &Tx, user: UserId) -> Result<()> {
-    tx.execute("delete from profiles where user_id = $1", params![user])?;
-    Ok(())
+    tx.send("delete from profiles where user_id = $1", params![user])
 }

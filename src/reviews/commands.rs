@@ -143,7 +143,7 @@ fn tally(tx: &Tx, subject: Id<()>, rating: i64, by: i64) -> Result<()> {
         params![subject, rating, by],
     )?;
     if known == 0 {
-        tx.execute(
+        tx.send(
             "insert into rating_tallies (subject_id, rating, count) values ($1, $2, $3)",
             params![subject, rating, by],
         )?;

@@ -89,11 +89,10 @@ pub fn open<S>(tx: &Tx, kind: Kind, subject: Id<S>, order: Option<OrderId>, deta
     if reopened == 1 {
         return say(tx, kind, subject, order, detail);
     }
-    tx.execute(
+    tx.send(
         "update cases set detail = $3 where kind = $1 and subject_id = $2 and resolved_at is null",
         params![kind, subject, Json(detail)],
-    )?;
-    Ok(())
+    )
 }
 
 /// The same where there is none yet, open or closed; whether that was so.
@@ -130,12 +129,11 @@ fn say<S>(tx: &Tx, kind: Kind, subject: Id<S>, order: Option<OrderId>, detail: &
 
 /// Closes a case, if it is open: what it asked for is known by now.
 pub fn settle<S>(tx: &Tx, kind: Kind, subject: Id<S>, how: &str) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update cases set resolved_at = $3, resolution = $4
          where kind = $1 and subject_id = $2 and resolved_at is null",
         params![kind, subject, tx.now(), how],
-    )?;
-    Ok(())
+    )
 }
 
 words! {

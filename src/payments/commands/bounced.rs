@@ -42,7 +42,7 @@ pub(super) fn told_again(tx: &Tx, payment: &Payment, refund: Refund, outcome: &R
 /// a person says so: what the first was taken from may be paid out, or set off, by now.
 fn came_back(tx: &Tx, payment: &Payment, refund: Refund, code: &str, message: &str) -> Result<()> {
     tracing::warn!(refund = %refund.id, code, message, "a refund that had succeeded came back");
-    tx.execute(
+    tx.send(
         "update refunds set status = 'failed', updated_at = $2 where id = $1 and status = 'success'",
         params![refund.id, tx.now()],
     )?;
@@ -73,7 +73,7 @@ fn replacement(tx: &Tx, payment: &Payment, failed: &Refund) -> Result<Refund> {
         ..failed.clone()
     };
     let taken = &refund.taken;
-    tx.execute(
+    tx.send(
         "insert into refunds (id, payment_id, order_id, amount_minor, currency, status, reason, provider_key,
              requested_by, replaces_id, escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
          select $1, payment_id, order_id, amount_minor, currency, $2, reason, $3, requested_by, id, escrow_minor, fees_minor,

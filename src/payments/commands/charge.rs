@@ -181,7 +181,7 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             if order_of(tx, &asked.payment)?.status != orders::Status::Pending {
                 return abandon(tx, &asked.payment, "order_cancelled").map(drop);
             }
-            tx.execute(
+            tx.send(
                 "update payments set status = 'requires_action', version = version + 1, updated_at = $2 where id = $1",
                 params![asked.payment.id, tx.now()],
             )?;
@@ -197,7 +197,7 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             calls::answered(tx, &asked.asked(), "pending")?;
             name(tx, asked, reference)?;
             // The buyer has acted, at the provider: no other payment replaces this one any more.
-            tx.execute(
+            tx.send(
                 "update payments set status = 'pending', version = version + 1, updated_at = $2
                  where id = $1 and status = 'requires_action'",
                 params![asked.payment.id, tx.now()],
@@ -240,12 +240,11 @@ fn name(tx: &Tx, asked: &Attempt, reference: &str) -> Result<()> {
     if reference.is_empty() {
         return Ok(());
     }
-    tx.execute(
+    tx.send(
         "update payments set transaction_id = $2, version = version + 1, updated_at = $3
          where id = $1 and transaction_id is null",
         params![asked.payment.id, reference, tx.now()],
-    )?;
-    Ok(())
+    )
 }
 
 /// The charge succeeded: the money is in escrow, or goes straight back if the order no longer waits for it.
@@ -349,7 +348,7 @@ fn captured_late(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
 
 /// The attempt is over without money; the order may be paid by another. The payment as it is then.
 fn fail(tx: &Tx, payment: &Payment, why: &str) -> Result<Payment> {
-    tx.execute(
+    tx.send(
         "update payments set status = 'failed', failure = $2, version = version + 1, updated_at = $3
          where id = $1 and status in ('pending', 'requires_action')",
         params![payment.id, why, tx.now()],

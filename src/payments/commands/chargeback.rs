@@ -100,7 +100,7 @@ fn record(tx: &Tx, payment: &Payment, told: &ChargebackState) -> Result<Chargeba
         frozen: 0,
         evidence_due: told.evidence_due,
     };
-    tx.execute(
+    tx.send(
         "insert into chargebacks (id, payment_id, order_id, reference, amount_minor, currency, status, reason, created_at,
              updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
@@ -121,11 +121,10 @@ fn record(tx: &Tx, payment: &Payment, told: &ChargebackState) -> Result<Chargeba
 
 /// What the provider may still change while it goes on.
 fn note(tx: &Tx, id: ChargebackId, told: &ChargebackState) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update chargebacks set reason = $2, evidence_due = $3 where id = $1",
         params![id, told.reason, told.evidence_due],
-    )?;
-    Ok(())
+    )
 }
 
 /// The provider has taken the money: the house advances it.
@@ -133,7 +132,7 @@ fn withdraw(tx: &Tx, chargeback: &Chargeback) -> Result<()> {
     if chargeback.withdrawn {
         return Ok(());
     }
-    tx.execute("update chargebacks set withdrawn = true where id = $1", params![chargeback.id])?;
+    tx.send("update chargebacks set withdrawn = true where id = $1", params![chargeback.id])?;
     let minor = chargeback.amount.minor();
     book(tx, chargeback, "chargeback_withdrawn", &[(Account::Losses, -minor), (Account::Provider, minor)])
 }
@@ -183,7 +182,7 @@ fn step(tx: &Tx, chargeback: &Chargeback, to: Stage) -> Result<()> {
 fn let_go(tx: &Tx, payment: &Payment, chargeback: &Chargeback) -> Result<()> {
     let order = order_of(tx, payment)?;
     thaw(tx, &order, chargeback, chargeback.frozen)?;
-    tx.execute("update chargebacks set frozen_minor = 0 where id = $1", params![chargeback.id])?;
+    tx.send("update chargebacks set frozen_minor = 0 where id = $1", params![chargeback.id])?;
     let message = format!(
         "The buyer's bank has only inquired about {} {}: no money was taken, and nothing is frozen any longer.",
         chargeback.amount,
@@ -263,7 +262,7 @@ fn freeze(tx: &Tx, order: &Order, chargeback: &Chargeback, minor: i64) -> Result
         return Ok(());
     }
     recovery::take(tx, order, minor)?;
-    tx.execute(
+    tx.send(
         "update chargebacks set frozen_minor = frozen_minor + $2 where id = $1",
         params![chargeback.id, minor],
     )?;
@@ -293,7 +292,7 @@ fn thaw(tx: &Tx, order: &Order, chargeback: &Chargeback, minor: i64) -> Result<(
     if let Some(other) =
         tx.first(other, params![order.id, chargeback.id], |row| row.next::<ChargebackId>())?
     {
-        tx.execute(
+        tx.send(
             "update chargebacks set frozen_minor = frozen_minor + $2 where id = $1",
             params![other, minor],
         )?;
@@ -314,7 +313,7 @@ fn won(tx: &Tx, payment: &Payment, chargeback: &Chargeback) -> Result<()> {
     let minor = chargeback.amount.minor();
     book(tx, chargeback, "chargeback_reinstated", &[(Account::Provider, -minor), (Account::Losses, minor)])?;
     thaw(tx, &order, chargeback, chargeback.frozen)?;
-    tx.execute("update chargebacks set frozen_minor = 0 where id = $1", params![chargeback.id])?;
+    tx.send("update chargebacks set frozen_minor = 0 where id = $1", params![chargeback.id])?;
     let message = format!(
         "The bank decided for the marketplace: {} {} stays, and nothing of it is frozen any longer.",
         chargeback.amount,
@@ -366,7 +365,7 @@ fn cover(tx: &Tx, order: &Order, payment: &Payment, chargeback: &Chargeback, min
         }
     };
     thaw(tx, order, chargeback, chargeback.frozen - frozen)?;
-    tx.execute(
+    tx.send(
         "update chargebacks set frozen_minor = 0, escrow_minor = $2, fees_minor = $3, payable_minor = $4, owed_minor = $5
          where id = $1",
         params![chargeback.id, taken.escrow, taken.fees, taken.payable, taken.owed],
@@ -374,7 +373,7 @@ fn cover(tx: &Tx, order: &Order, payment: &Payment, chargeback: &Chargeback, min
     if minor == 0 {
         return Ok(taken);
     }
-    tx.execute(
+    tx.send(
         "update payments set charged_back_minor = charged_back_minor + $2, version = version + 1, updated_at = $3
          where id = $1",
         params![payment.id, minor, tx.now()],

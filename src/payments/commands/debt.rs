@@ -60,7 +60,7 @@ fn pay(tx: &Tx, freelancer: UserId, debt: &Debt, release: &Release, amount: Mone
         return Err(Error::broken(format!("debt {} was set off twice", debt.id)));
     }
     let id = tx.new_id::<Offset>();
-    tx.execute(
+    tx.send(
         "insert into offsets (id, debt_id, release_id, order_id, freelancer_id, currency, amount_minor, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
         params![

@@ -75,11 +75,11 @@ pub fn send_refund_anew(tx: &Tx, refund: &Refund) -> Result<()> {
         params![refund.id],
         |row| row.next(),
     )?;
-    tx.execute(
+    tx.send(
         "update refunds set provider_key = $2, updated_at = $3 where id = $1 and status = 'pending'",
         params![refund.id, format!("refund-{}-{}", refund.id, used + 1), tx.now()],
     )?;
-    tx.execute(
+    tx.send(
         "update provider_calls set state = 'answered' where subject_id = $1 and state <> 'answered'",
         params![refund.id],
     )?;

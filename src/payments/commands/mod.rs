@@ -58,7 +58,7 @@ struct Movement<'a> {
 
 /// Lists a movement, or how the one that is listed stands now.
 fn list(tx: &Tx, movement: &Movement) -> Result<()> {
-    tx.execute(
+    tx.send(
         "insert into transactions (id, user_id, type, status, amount_minor, currency, order_id, payment_id, cause_id,
              transaction_id, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -77,8 +77,7 @@ fn list(tx: &Tx, movement: &Movement) -> Result<()> {
             movement.transaction_id,
             tx.now()
         ],
-    )?;
-    Ok(())
+    )
 }
 
 fn list_charge(tx: &Tx, payment: &Payment, status: MovementStatus) -> Result<()> {

@@ -75,7 +75,7 @@ pub(super) fn put_back(tx: &Tx, order: &Order, minor: i64) -> Result<()> {
 
 /// Notes what the freelancer owes for a refund or chargeback.
 pub(super) fn owe(tx: &Tx, order: &Order, cause: Id<()>, minor: i64) -> Result<()> {
-    tx.execute(
+    tx.send(
         "insert into debts (id, freelancer_id, order_id, cause_id, currency, amount_minor, created_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         params![
@@ -87,8 +87,7 @@ pub(super) fn owe(tx: &Tx, order: &Order, cause: Id<()>, minor: i64) -> Result<(
             minor,
             tx.now()
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Strikes out what was owed for a refund that did not happen: nothing has been set off against it.
@@ -135,7 +134,7 @@ pub(super) fn list_again(tx: &Tx, before: Id<()>, cause: Id<()>, status: Movemen
         |row| row.next::<Id<()>>(),
     )?;
     for movement in listed {
-        tx.execute(
+        tx.send(
             "insert into transactions (id, user_id, type, status, amount_minor, currency, order_id, payment_id, cause_id,
                  created_at)
              select $1, user_id, type, $2, amount_minor, currency, order_id, payment_id, $3, $4
@@ -148,9 +147,8 @@ pub(super) fn list_again(tx: &Tx, before: Id<()>, cause: Id<()>, status: Movemen
 
 /// How what is listed so stands now.
 pub(super) fn relist_taken(tx: &Tx, cause: Id<()>, status: MovementStatus) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update transactions set status = $2 where cause_id = $1 and type in ('clawback', 'fee_return')",
         params![cause, status],
-    )?;
-    Ok(())
+    )
 }

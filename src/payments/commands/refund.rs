@@ -164,7 +164,7 @@ pub(super) fn set_aside(
     part: &Part,
 ) -> Result<Refund> {
     let Part { amount, taken, reason } = *part;
-    tx.execute(
+    tx.send(
         "update payments set refunded_minor = refunded_minor + $2, version = version + 1, updated_at = $3 where id = $1",
         params![payment.id, amount.minor(), tx.now()],
     )?;
@@ -182,7 +182,7 @@ pub(super) fn set_aside(
         taken,
         created_at: tx.now(),
     };
-    tx.execute(
+    tx.send(
         "insert into refunds (id, payment_id, order_id, amount_minor, currency, status, reason, provider_key,
              requested_by, escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
@@ -313,7 +313,7 @@ pub(super) fn succeeded(tx: &Tx, payment: &Payment, refund: Refund, reference: &
 fn failed(tx: &Tx, payment: &Payment, refund: Refund, message: &str) -> Result<()> {
     let refund = decide(tx, refund, MovementStatus::Failed, None)?;
     let (minor, taken) = (refund.amount.minor(), &refund.taken);
-    tx.execute(
+    tx.send(
         "update payments set refunded_minor = refunded_minor - $2, version = version + 1, updated_at = $3 where id = $1",
         params![payment.id, minor, tx.now()],
     )?;

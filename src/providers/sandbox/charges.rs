@@ -69,7 +69,7 @@ pub(super) fn take(tx: &Tx, charge: &Charge) -> Result<Outcome> {
         let settles = status == Status::Pending && charge.payment_method != "pm_sandbox_never";
         let settles_at = settles.then(|| tx.now().plus(SETTLES_AFTER));
         let id = reference(tx, "ch");
-        tx.execute(
+        tx.send(
             "insert into sandbox_charges (id, key, amount_minor, currency, method, status, failure, settles_at, created_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             params![
@@ -100,7 +100,7 @@ const CHARGED_BACK: &str = "pm_sandbox_chargeback";
 
 fn charge_back(tx: &Tx, charge: &str, amount: Money) -> Result<()> {
     let (id, opens_at) = (reference(tx, "dp"), tx.now().plus(SETTLES_AFTER));
-    tx.execute(
+    tx.send(
         "insert into sandbox_chargebacks (id, charge_id, amount_minor, currency, status, opened_at)
          values ($1, $2, $3, $4, 'open', $5)",
         params![id, charge, amount.minor(), amount.currency(), opens_at],
@@ -140,7 +140,7 @@ pub fn end_chargeback(tx: &Tx, key: &str, won: bool) -> Result<bool> {
         |row| row.next::<String>(),
     )?;
     let Some(id) = open else { return Ok(false) };
-    tx.execute(
+    tx.send(
         "update sandbox_chargebacks set status = $2, closed_at = $3 where id = $1 and status = 'open'",
         params![id, if won { "won" } else { "lost" }, tx.now()],
     )?;
@@ -300,7 +300,7 @@ pub(super) fn give_back(tx: &Tx, refund: &RefundRequest) -> Result<RefundOutcome
         _ => ("succeeded", None),
     };
     let reference = reference(tx, "re");
-    tx.execute(
+    tx.send(
         "insert into sandbox_refunds (id, key, charge_id, amount_minor, created_at, status, settles_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         params![reference, refund.key, refund.charge, refund.amount.minor(), tx.now(), status, settles_at],

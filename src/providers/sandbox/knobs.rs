@@ -76,7 +76,7 @@ pub fn read(tx: &Tx) -> Result<Option<Knobs>> {
 
 /// Turns them.
 pub fn turn(tx: &Tx, knobs: &Knobs) -> Result<()> {
-    tx.execute("delete from sandbox_knobs where one = 1", params![])?;
+    tx.send("delete from sandbox_knobs where one = 1", params![])?;
     if *knobs == Knobs::default() {
         return Ok(());
     }
@@ -92,13 +92,12 @@ pub fn turn(tx: &Tx, knobs: &Knobs) -> Result<()> {
         never,
         forge,
     } = knobs;
-    tx.execute(
+    tx.send(
         "insert into sandbox_knobs (one, seed, delay_ms, drop_before, drop_after, error_after, duplicate, reorder, late,
              never, forge)
          values (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         params![seed, delay_ms, drop_before, drop_after, error_after, duplicate, reorder, late, never, forge],
-    )?;
-    Ok(())
+    )
 }
 
 /// How often each call was made over this line.

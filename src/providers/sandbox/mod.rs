@@ -249,7 +249,7 @@ pub fn sign(tx: &Tx, raw: &[u8]) -> Result<String> {
             let mut secret = [0; 32];
             getrandom::fill(&mut secret).map_err(|error| Error::broken(format!("no randomness: {error}")))?;
             let secret = format!("whsec_{}", URL_SAFE_NO_PAD.encode(secret));
-            tx.execute("insert into settings (name, value) values ($1, $2)", params![SECRET, secret])?;
+            tx.send("insert into settings (name, value) values ($1, $2)", params![SECRET, secret])?;
             secret
         }
     };

@@ -52,7 +52,7 @@ pub(super) fn tell(tx: &Tx, happening: &Happening) -> Result<()> {
         return Ok(());
     }
     let id: Id<Happening> = tx.new_id();
-    tx.execute(
+    tx.send(
         "insert into sandbox_events (id, said, object, reference, key, order_id, created_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         params![
@@ -148,11 +148,10 @@ pub fn to_send(tx: &Tx, id: Id<()>) -> Result<Option<Sending>> {
 
 /// It arrived.
 pub fn heard(tx: &Tx, id: Id<()>) -> Result<()> {
-    tx.execute(
+    tx.send(
         "update sandbox_events set heard_at = $2 where id = $1 and heard_at is null",
         params![id, tx.now()],
-    )?;
-    Ok(())
+    )
 }
 
 /// So much is listed at once.

@@ -48,7 +48,7 @@ pub(super) fn send(tx: &Tx, transfer: &TransferRequest) -> Result<TransferOutcom
     }
     require_account(tx, &transfer.account)?;
     let reference = reference(tx, "tr");
-    tx.execute(
+    tx.send(
         "insert into sandbox_transfers (id, key, account_id, charge_id, amount_minor, currency, created_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         params![
