@@ -377,6 +377,7 @@ impl<'c> Tx<'c> {
     /// Runs a statement that nothing is expected of: how many rows it changes is no matter, and if it fails, that is a bug
     /// or the engine's trouble. It may still be on its way when this returns; then a later statement or the commit fails.
     pub fn send(&self, sql: &str, params: &[&dyn Param]) -> Result<()> {
+        self.shared.ear.hear(sql, params);
         match &self.conn {
             Conn::Sqlite(conn) => conn.execute(sql, params).map(drop)?,
             Conn::Postgres(conn) => conn.send(sql, params)?,
