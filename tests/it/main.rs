@@ -22,6 +22,7 @@ mod openapi;
 mod orders;
 mod payments;
 mod payouts;
+mod plans;
 mod profiles;
 mod races;
 mod reconciliation;

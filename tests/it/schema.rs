@@ -66,12 +66,6 @@ fn is_shared(table: &str) -> bool {
     !OF_AN_ENGINE.iter().any(|own| table == *own || table.starts_with(&format!("{own}_")))
 }
 
-/// Neither with a gap that the program fills nor the beginning of one that grows by conditions.
-fn is_whole(sql: &str) -> bool {
-    let last = sql.split_whitespace().next_back().unwrap();
-    !sql.contains('{') && !["where", "and", "or", "from", "in", "limit", "=", ","].contains(&last)
-}
-
 async fn migrated(home: &Home) {
     let db = Db::open(&home.config().place(), Default::default(), Wiring::default()).unwrap();
     db.migrate().await.unwrap();
@@ -130,7 +124,7 @@ async fn every_statement_is_understood_by_both_engines() {
     let mut misunderstood = Vec::new();
     let mut tried = 0;
     for source in tidy::sources().iter().filter(|source| !source.path.starts_with("db/")) {
-        for sql in tidy::statements(source.code()).into_iter().filter(|sql| is_whole(sql)) {
+        for sql in tidy::statements(source.code()).into_iter().filter(|sql| tidy::is_whole(sql)) {
             tried += 1;
             let path = &source.path;
             if let Err(why) = embedded.prepare(&sql) {

@@ -199,8 +199,15 @@ pub fn statements(text: &str) -> Vec<String> {
     literals(text)
         .iter()
         .map(|literal| flat(literal))
-        .filter(|sql| verbs.iter().any(|verb| sql.starts_with(verb)) && sql.contains(['$', '=', ',', '(']))
+        .filter(|sql| verbs.iter().any(|verb| sql.starts_with(verb)))
+        .filter(|sql| sql.contains(['$', '=', ',', '(']) || sql.contains(" from "))
         .collect()
+}
+
+/// Neither with a gap that the program fills nor the beginning of one that grows by conditions.
+pub fn is_whole(sql: &str) -> bool {
+    let last = sql.split_whitespace().next_back().unwrap();
+    !sql.contains('{') && !["where", "and", "or", "from", "in", "limit", "=", ","].contains(&last)
 }
 
 /// The plain string literals of a Rust text; comments and characters are passed over.
