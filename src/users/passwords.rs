@@ -15,6 +15,8 @@ use crate::error::{Error, OVERLOADED, Result};
 
 /// Hashes that may wait; the next one is refused with 503.
 const QUEUE: usize = 64;
+/// Whoever logs in waits for 20 ms of a processor in any case, and all others for much less: they go first.
+const NICENESS: i32 = 4;
 /// A thread without work for this long gives its memory back.
 const IDLE: Duration = Duration::from_secs(5);
 /// How much address space is asked for at once. What is larger than 32 MiB glibc maps by itself and gives back to the
@@ -106,6 +108,8 @@ impl Hasher {
 }
 
 fn work(jobs: &Receiver<Job>, cost: Cost) {
+    // On Linux a thread has a priority of its own. Where it cannot be lowered, logins only take more from the others.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
     let mut memory: Vec<Block> = Vec::new();
     loop {
         let job = match jobs.recv_timeout(IDLE) {
