@@ -19,10 +19,6 @@ const QUEUE: usize = 64;
 const NICENESS: i32 = 4;
 /// A thread without work for this long gives its memory back.
 const IDLE: Duration = Duration::from_secs(5);
-/// How much address space is asked for at once. What is larger than 32 MiB glibc maps by itself and gives back to the
-/// system as soon as it is freed; smaller pieces it keeps from the second time on (`M_MMAP_THRESHOLD` in mallopt(3)).
-/// What is not touched takes no memory.
-const SPACE: usize = 33 * 1024 * 1024;
 
 /// How costly a hash is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +148,6 @@ fn compare(password: &str, known: &str, memory: &mut Vec<Block>) -> Result<bool>
 fn digest(password: &str, salt: &[u8], cost: Cost, memory: &mut Vec<Block>) -> Result<[u8; 32]> {
     let params = cost.params()?;
     if memory.len() < params.block_count() {
-        memory.reserve_exact(params.block_count().max(SPACE / size_of::<Block>()) - memory.len());
         memory.resize(params.block_count(), Block::default());
     }
     let mut hash = [0; 32];
@@ -192,14 +187,6 @@ mod tests {
         assert!(!hasher.verify("quiet copper lantern", None).await.expect("compares"));
         assert!(!hasher.is_outdated(&hash));
         assert!(Hasher::start(Cost { passes: 2, ..Cost::CHEAP }).expect("threads start").is_outdated(&hash));
-    }
-
-    #[test]
-    fn the_memory_of_a_hash_is_one_that_the_system_gets_back() {
-        let mut memory = Vec::new();
-        fresh("x", Cost::CHEAP, &mut memory).expect("hashes");
-        assert_eq!(memory.len(), 64);
-        assert!(memory.capacity() * size_of::<Block>() > 32 * 1024 * 1024);
     }
 
     #[test]

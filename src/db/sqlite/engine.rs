@@ -132,6 +132,10 @@ impl Engine {
         answer.await.map_err(|_| Error::broken("the writer thread went away"))?
     }
 
+    pub fn expect_company(&self) {
+        self.in_place.expect_company();
+    }
+
     pub async fn migrate(&self) -> Result<Vec<&'static str>> {
         let file = self.file.clone();
         let run = move || migrate::run(&connect(&file, Kind::Writer)?);

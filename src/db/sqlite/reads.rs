@@ -1,7 +1,7 @@
 //! Reads on snapshots: in place, on connections that a thread takes for as long as it reads, or by a thread of their own.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,12 +25,14 @@ pub(super) struct InPlace {
     idle: Mutex<Vec<Reader>>,
     /// How often this process has committed: a snapshot is the newest as long as this has not moved.
     commits: AtomicU64,
+    /// Others in this process commit to the same file, uncounted.
+    in_company: AtomicBool,
 }
 
 impl InPlace {
     pub fn open(file: &Path) -> Result<Self, Fault> {
         let idle = (0..processors()).map(|_| Reader::open(file)).collect::<Result<_, Fault>>()?;
-        Ok(Self { idle: Mutex::new(idle), commits: AtomicU64::new(0) })
+        Ok(Self { idle: Mutex::new(idle), commits: AtomicU64::new(0), in_company: AtomicBool::new(false) })
     }
 
     /// Runs `work` here and now; `None` where it takes too long for that, and has to begin again elsewhere.
@@ -39,11 +41,17 @@ impl InPlace {
         let outcome = reader.read_in_place(shared, &self.commits, work);
         let mut idle = self.idle();
         // Asked with the lock in hand: what the writer lets go of next is not older than this.
-        if !reader.is_current(&self.commits) {
+        if self.in_company.load(Ordering::Acquire) || !reader.is_current(&self.commits) {
             reader.let_go();
         }
         idle.push(reader);
         outcome
+    }
+
+    /// Shares no snapshots any more.
+    pub fn expect_company(&self) {
+        self.in_company.store(true, Ordering::Release);
+        self.let_go();
     }
 
     /// Says that something was committed: whoever reads from now on sees it.
