@@ -249,14 +249,6 @@ impl Db {
         matches!(self.engine, Engine::Sqlite(_))
     }
 
-    /// Says that this process has opened the same embedded database once more, as tests of several nodes do: reads see at
-    /// once what the other commits. A process that serves has it once.
-    pub fn expect_company(&self) {
-        if let Engine::Sqlite(engine) = &self.engine {
-            engine.expect_company();
-        }
-    }
-
     pub fn clock(&self) -> &Arc<Clock> {
         &self.shared.clock
     }

@@ -132,10 +132,6 @@ impl Engine {
         answer.await.map_err(|_| Error::broken("the writer thread went away"))?
     }
 
-    pub fn expect_company(&self) {
-        self.in_place.expect_company();
-    }
-
     pub async fn migrate(&self) -> Result<Vec<&'static str>> {
         let file = self.file.clone();
         let run = move || migrate::run(&connect(&file, Kind::Writer)?);
@@ -312,6 +308,18 @@ mod tests {
             engine.write(|tx| tx.execute("insert into t (a) values (1)", &[])).await.expect("writes");
             assert_eq!(engine.read(count).await.expect("reads"), round);
             assert_eq!(engine.read(count).await.expect("reads"), round);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_in_this_process_was_answered_is_read_too() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (engine, other) =
+            (engine(&dir), Engine::open(&dir.path().join("a.db"), Arc::new(shared())).expect("opens"));
+        for round in 1..500 {
+            assert_eq!(other.read(count).await.expect("reads"), round - 1);
+            engine.write(|tx| tx.execute("insert into t (a) values (1)", &[])).await.expect("writes");
+            assert_eq!(other.read(count).await.expect("reads"), round);
         }
     }
 

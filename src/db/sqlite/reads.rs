@@ -1,8 +1,9 @@
 //! Reads on snapshots: in place, on connections that a thread takes for as long as it reads, or by a thread of their own.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -23,16 +24,28 @@ const SNAPSHOT_LIFE: Duration = Duration::from_millis(1);
 /// Connections for reads that run where they are asked for, as many as there are threads that answer requests.
 pub(super) struct InPlace {
     idle: Mutex<Vec<Reader>>,
-    /// How often this process has committed: a snapshot is the newest as long as this has not moved.
-    commits: AtomicU64,
-    /// Others in this process commit to the same file, uncounted.
-    in_company: AtomicBool,
+    /// How often this process has committed to the file, whoever in it has it open: a snapshot is the newest as long as this
+    /// has not moved.
+    commits: Arc<AtomicU64>,
+}
+
+/// The count of a file's commits, one for all that have it open in this process.
+fn commits_to(file: &Path) -> Arc<AtomicU64> {
+    static OPEN: Mutex<BTreeMap<PathBuf, Weak<AtomicU64>>> = Mutex::new(BTreeMap::new());
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|_, commits| commits.strong_count() > 0);
+    open.get(&file).and_then(Weak::upgrade).unwrap_or_else(|| {
+        let commits = Arc::default();
+        open.insert(file, Arc::downgrade(&commits));
+        commits
+    })
 }
 
 impl InPlace {
     pub fn open(file: &Path) -> Result<Self, Fault> {
         let idle = (0..processors()).map(|_| Reader::open(file)).collect::<Result<_, Fault>>()?;
-        Ok(Self { idle: Mutex::new(idle), commits: AtomicU64::new(0), in_company: AtomicBool::new(false) })
+        Ok(Self { idle: Mutex::new(idle), commits: commits_to(file) })
     }
 
     /// Runs `work` here and now; `None` where it takes too long for that, and has to begin again elsewhere.
@@ -41,17 +54,11 @@ impl InPlace {
         let outcome = reader.read_in_place(shared, &self.commits, work);
         let mut idle = self.idle();
         // Asked with the lock in hand: what the writer lets go of next is not older than this.
-        if self.in_company.load(Ordering::Acquire) || !reader.is_current(&self.commits) {
+        if !reader.is_current(&self.commits) {
             reader.let_go();
         }
         idle.push(reader);
         outcome
-    }
-
-    /// Shares no snapshots any more.
-    pub fn expect_company(&self) {
-        self.in_company.store(true, Ordering::Release);
-        self.let_go();
     }
 
     /// Says that something was committed: whoever reads from now on sees it.

@@ -61,9 +61,6 @@ impl TestApp {
         let mut config = self.app.config().clone();
         configure(&mut config);
         let app = App::open(config, parts).unwrap();
-        for node in [&self.app, &app] {
-            node.db().expect_company();
-        }
         Self {
             router: router(app.clone(), app::served(app.config())),
             app,
