@@ -6,6 +6,7 @@ mod conn;
 mod engine;
 mod fault;
 mod glance;
+mod health;
 mod line;
 mod migrate;
 pub(super) mod search;

@@ -2,17 +2,17 @@
 //! request waits for.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, RecvError, Sender, TrySendError, bounded, select};
 use tokio::sync::oneshot;
 
 use super::conn::{Conn, Ended, moment};
 use super::fault::Outcome;
 use super::glance::{Glance, Glances};
+use super::health::Health;
 use super::line::{Around, Ask, Line};
 use super::migrate;
 use super::server::{Begin, Purpose, Server};
@@ -29,10 +29,6 @@ pub(in crate::db) const DEADLINE: Duration = Duration::from_millis(2_000);
 const LOOKING: Duration = Duration::from_millis(400);
 /// How often others may be faster where nobody waits.
 const MOST_TRIES: u32 = 100;
-/// How often the server is looked at, and how long that may take: readiness is known within two seconds.
-const LOOKS_EVERY: Duration = Duration::from_millis(400);
-const LOOKS_FOR: Duration = Duration::from_millis(1_000);
-
 type Job = Box<dyn FnOnce(&Line, &Shared) + Send>;
 
 pub(in crate::db) struct Engine {
@@ -43,14 +39,6 @@ pub(in crate::db) struct Engine {
     health: Arc<Health>,
     /// The thread that looks ends when this is dropped.
     _looking: Sender<()>,
-}
-
-/// What was last heard of the server.
-#[derive(Default)]
-struct Health {
-    away: Mutex<Option<String>>,
-    /// How often it went away.
-    outages: AtomicU64,
 }
 
 impl Engine {
@@ -99,7 +87,7 @@ impl Engine {
         let health = Arc::<Health>::default();
         let (looking, stop) = bounded(0);
         let (of_server, told) = (Arc::clone(&server), Arc::clone(&health));
-        spawn("db-look", move || look(of_server, &told, &stop))?;
+        spawn("db-look", move || told.watch(of_server, &stop))?;
         let glances = Glances::new(Arc::clone(&server), shared_by_glances);
         Ok(Self { server, reads, writes, glances, health, _looking: looking })
     }
@@ -218,14 +206,11 @@ impl Engine {
 
     /// What was last heard of the server.
     pub fn check(&self) -> Result<()> {
-        match self.health.away.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            None => Ok(()),
-            Some(why) => Err(Fault::Away(why.clone()).into()),
-        }
+        self.health.check()
     }
 
     pub fn outages(&self) -> u64 {
-        self.health.outages.load(Ordering::Relaxed)
+        self.health.outages()
     }
 }
 
@@ -293,42 +278,6 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'sta
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
     thread::Builder::new().name(name.to_owned()).spawn(run)?;
     Ok(())
-}
-
-/// Looks at the server on a connection of its own, so that readiness is known even while every other one waits.
-fn look(server: Arc<Server>, health: &Health, stop: &Receiver<()>) {
-    let Ok(line) = Line::new(server, Purpose::Request) else { return };
-    loop {
-        let until = Some(Instant::now() + LOOKS_FOR);
-        let ask = || line.open(until).and_then(|()| line.simple("select pg_is_in_recovery()", until));
-        let seen = ask().or_else(|_| {
-            // That its own connection was cut says nothing of the server yet.
-            line.close();
-            ask()
-        });
-        let why = match seen {
-            Ok(Some(standby)) if standby == "t" => Some("it is a standby, which takes no writes".to_owned()),
-            Ok(_) => None,
-            Err(outcome) => Some(outcome.into_fault().to_string()),
-        };
-        if why.is_some() {
-            line.close();
-        }
-        metrics::gauge!("db_available").set(if why.is_none() { 1.0 } else { 0.0 });
-        let before =
-            std::mem::replace(&mut *health.away.lock().unwrap_or_else(PoisonError::into_inner), why.clone());
-        match (before, why) {
-            (None, Some(why)) => {
-                health.outages.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(why, "the database is away");
-            }
-            (Some(_), None) => tracing::info!("the database is back"),
-            _ => {}
-        }
-        if stop.recv_timeout(LOOKS_EVERY) != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
-    }
 }
 
 /// Every node tells the time by the server's clock, so that theirs need not agree.
