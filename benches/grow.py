@@ -398,6 +398,8 @@ def main():
     parser.add_argument("--full", type=int)
     parser.add_argument("--database-url")
     options = parser.parse_args()
+    if min(options.listings, options.orders or 1) < 1 or (options.full or 0) < 0:
+        parser.error("nothing comes of less than one listing and one order")
     orders = options.orders or options.listings
     size = options.listings, orders, orders if options.full is None else options.full
     if options.database_url:

@@ -31,4 +31,13 @@ def cpu_of_children(pid):
 
 def resident(pid):
     """MiB of memory that the process holds."""
-    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+    return status(pid, "VmRSS")
+
+
+def own(pid):
+    """MiB of those that only the process can see: no pages of files."""
+    return status(pid, "RssAnon")
+
+
+def status(pid, name):
+    return int(re.search(rf"{name}:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024

@@ -71,7 +71,7 @@ class Server:
                     return time.monotonic() - began
             except (OSError, http.client.HTTPException):
                 pass
-            time.sleep(0.005)
+            time.sleep(0.001)
         raise SystemExit(f"not ready within 20 s: {self.log()[-2000:]}")
 
     def kill(self):
