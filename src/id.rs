@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use uuid::{ContextV7, Timestamp, Uuid};
+use uuid::{Builder, ContextV7, Timestamp, Uuid};
 
 use crate::short;
 use crate::time::Time;
@@ -26,6 +26,12 @@ impl<K> Id<K> {
     pub fn from_wire(text: &str) -> Self {
         let hyphenated = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten();
         Self::from_uuid(hyphenated.unwrap_or(Uuid::nil()))
+    }
+
+    /// The lowest id that can be minted at `time`.
+    pub const fn first_at(time: Time) -> Self {
+        let millis = time.as_micros().div_euclid(1_000) as u64;
+        Self::from_uuid(Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
     }
 
     /// The sixteen bytes that are stored.
@@ -131,6 +137,14 @@ mod tests {
         let ids: Vec<Id<()>> =
             (0..5_000).map(|_| mint.mint(Time::from_micros(1_790_000_000_000_000))).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn the_first_id_of_a_moment_lies_between_those_before_and_after() {
+        let (mint, moment) = (Mint::default(), Time::from_micros(1_790_000_000_000_000));
+        let earlier: Id<()> = mint.mint(Time::from_micros(moment.as_micros() - 1_000));
+        let first = Id::first_at(moment);
+        assert!(earlier < first && first <= mint.mint(moment));
     }
 
     #[test]

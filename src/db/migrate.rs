@@ -47,6 +47,7 @@ migrations! {
     15 "0015_reconciliation" needs 15,
     16 "0016_chargebacks" needs 16,
     17 "0017_told" needs 16,
+    18 "0018_fewer_trees" needs 18,
 }
 
 /// A step that a database has had.

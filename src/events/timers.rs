@@ -17,7 +17,6 @@ pub(super) const LOOKS_EVERY: Duration = Duration::from_secs(2);
 /// A row that is due.
 #[derive(Debug, Clone)]
 pub(super) struct Timer {
-    pub id: Id<Timer>,
     pub kind: String,
     pub subject: Id<()>,
     pub due_at: Time,
@@ -51,10 +50,10 @@ fn set<K>(
     leased_by: Option<NodeId>,
 ) -> Result<()> {
     tx.send(
-        "insert into timers (id, kind, subject_id, due_at, leased_by) values ($1, $2, $3, $4, $5)
+        "insert into timers (kind, subject_id, due_at, leased_by) values ($1, $2, $3, $4)
          on conflict (kind, subject_id) do update
          set due_at = excluded.due_at, leased_by = excluded.leased_by, attempts = 0",
-        params![tx.new_id::<Timer>(), kind, subject, due_at, leased_by],
+        params![kind, subject, due_at, leased_by],
     )?;
     if due_at <= tx.now().plus(LOOKS_EVERY) {
         tx.leave_work();
@@ -79,17 +78,11 @@ pub(super) fn free(tx: &Tx, node: NodeId) -> Result<u64> {
 
 /// The oldest that are due, of these kinds.
 pub(super) fn due(tx: &Tx, kinds: &[&'static str], most: i64) -> Result<Vec<Timer>> {
-    let mut oldest = Sql::new("select id, kind, subject_id, due_at, attempts from timers where ");
+    let mut oldest = Sql::new("select kind, subject_id, due_at, attempts from timers where ");
     among(&mut oldest, kinds).push(" and due_at <= ").bind(tx.now());
-    oldest.push(" order by due_at, id limit ").bind(most);
+    oldest.push(" order by due_at, kind, subject_id limit ").bind(most);
     oldest.all(tx, |row| {
-        Ok(Timer {
-            id: row.next()?,
-            kind: row.next()?,
-            subject: row.next()?,
-            due_at: row.next()?,
-            attempts: row.next()?,
-        })
+        Ok(Timer { kind: row.next()?, subject: row.next()?, due_at: row.next()?, attempts: row.next()? })
     })
 }
 
@@ -115,8 +108,11 @@ fn among<'s>(sql: &'s mut Sql, kinds: &[&'static str]) -> &'s mut Sql {
 impl Timer {
     /// Takes it, if nobody else has; the caller acts in the same transaction.
     pub fn take(&self, tx: &Tx) -> Result<bool> {
-        Ok(tx.execute("delete from timers where id = $1 and due_at = $2", params![self.id, self.due_at])?
-            == 1)
+        let taken = tx.execute(
+            "delete from timers where kind = $1 and subject_id = $2 and due_at = $3",
+            params![self.kind, self.subject, self.due_at],
+        )?;
+        Ok(taken == 1)
     }
 
     /// Holds it until `until` for this process, if nobody else does; it fires again then, or earlier if the process is
@@ -132,8 +128,9 @@ impl Timer {
 
     fn move_to(&self, tx: &Tx, until: Time, leased_by: Option<NodeId>, attempts: i64) -> Result<bool> {
         let moved = tx.execute(
-            "update timers set due_at = $3, leased_by = $4, attempts = $5 where id = $1 and due_at = $2",
-            params![self.id, self.due_at, until, leased_by, attempts],
+            "update timers set due_at = $4, leased_by = $5, attempts = $6
+             where kind = $1 and subject_id = $2 and due_at = $3",
+            params![self.kind, self.subject, self.due_at, until, leased_by, attempts],
         )?;
         Ok(moved == 1)
     }

@@ -29,7 +29,7 @@ macro_rules! tables {
 
 tables! {
     events by 1 { id Id, at Time, actor_id Id, kind Text, subject_id Id, body Json }
-    timers by 1 { id Id, kind Text, subject_id Id, due_at Time, attempts Integer }
+    timers by 2 { kind Text, subject_id Id, due_at Time, attempts Integer }
     idempotency_keys by 2 {
         user_id Id, key Text, fingerprint Bytes, status Integer, headers Json, body Bytes, effect_id Id, claimed_at Time,
     }

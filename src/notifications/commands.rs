@@ -99,8 +99,8 @@ pub fn read_all(tx: &Tx, actor: &Actor, owner: UserId, input: &Unchecked<ReadAll
     let newest = Id::from_uuid(uuid::Uuid::max());
     let up_to = input.check()?.up_to_id.map_or(newest, |last| last.0);
     tx.execute(
-        "update notifications set read = true where user_id = $1 and not read and id <= $2",
-        params![owner, up_to],
+        "update notifications set read = $3 where user_id = $1 and read = $4 and id <= $2",
+        params![owner, up_to, true, false],
     )?;
     queries::unread_count(tx, owner)
 }

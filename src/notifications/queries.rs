@@ -34,15 +34,18 @@ pub(super) fn require_owner(actor: &Actor, owner: UserId) -> Result<()> {
 pub fn list(tx: &Tx, actor: &Actor, owner: UserId, unread_only: bool, page: &PageRequest) -> Result<Inbox> {
     let after = page.after::<NotificationId>("newest")?;
     require_owner(actor, owner)?;
-    let mut sql = Sql::new("select ");
-    sql.push(COLUMNS).push(" from notifications where user_id = ").bind(owner);
+    let mut sql = Sql::new("");
     if unread_only {
-        sql.push(" and not read");
+        walk(&mut sql, owner, false, after, page.rows());
+    } else {
+        // Read and unread stand apart in the index: a walk down each, merged.
+        for (name, read) in [("new", false), ("old", true)] {
+            sql.push(if read { " union all select " } else { "select " }).push(COLUMNS).push(" from (");
+            walk(&mut sql, owner, read, after, page.rows());
+            sql.push(") as ").push(name);
+        }
+        sql.push(" order by id desc limit ").bind(page.rows());
     }
-    if let Some(last) = after {
-        sql.push(" and id < ").bind(last);
-    }
-    sql.push(" order by id desc limit ").bind(page.rows());
     let found = page.page("newest", sql.all(tx, notification)?, |(row, _)| row.id)?;
     let mut cards: HashMap<UserId, Card> = HashMap::new();
     let mut data = Vec::with_capacity(found.data.len());
@@ -59,6 +62,15 @@ pub fn list(tx: &Tx, actor: &Actor, owner: UserId, unread_only: bool, page: &Pag
     Ok(Inbox { data, next_cursor: found.next_cursor, unread_count: unread_count(tx, owner)? })
 }
 
+fn walk(sql: &mut Sql, owner: UserId, read: bool, after: Option<NotificationId>, rows: i64) {
+    sql.push("select ").push(COLUMNS).push(" from notifications where user_id = ").bind(owner);
+    sql.push(" and read = ").bind(read);
+    if let Some(last) = after {
+        sql.push(" and id < ").bind(last);
+    }
+    sql.push(" order by id desc limit ").bind(rows);
+}
+
 /// One notification, if it stands in that inbox.
 pub(super) fn in_inbox(tx: &Tx, owner: UserId, id: NotificationId) -> Result<Option<Notification>> {
     let sql = format!("select {COLUMNS} from notifications where user_id = $1 and id = $2");
@@ -70,7 +82,6 @@ pub(super) fn in_inbox(tx: &Tx, owner: UserId, id: NotificationId) -> Result<Opt
 }
 
 pub(super) fn unread_count(tx: &Tx, owner: UserId) -> Result<i64> {
-    tx.one("select count(*) from notifications where user_id = $1 and not read", params![owner], |row| {
-        row.next()
-    })
+    let sql = "select count(*) from notifications where user_id = $1 and read = $2";
+    tx.one(sql, params![owner, false], |row| row.next())
 }

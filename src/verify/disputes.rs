@@ -24,11 +24,11 @@ pub(super) fn are_open(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         let (dispute, order): (Id<()>, Id<()>) = (row.next()?, row.next()?);
         Ok(Some(format!("dispute {dispute} of order {order} waits for no deadline")))
     })?;
-    let strays = "select t.id, t.subject_id from timers t where t.kind = 'dispute_deadline' and not exists
+    let strays = "select t.subject_id from timers t where t.kind = 'dispute_deadline' and not exists
          (select 1 from disputes d where d.id = t.subject_id and d.status = 'open')";
     found.search(tx, strays, params![], |row| {
-        let (timer, dispute): (Id<()>, Id<()>) = (row.next()?, row.next()?);
-        Ok(Some(format!("timer {timer} waits for dispute {dispute}, which is not open")))
+        let dispute: Id<()> = row.next()?;
+        Ok(Some(format!("a deadline waits for dispute {dispute}, which is not open")))
     })?;
     let offers = "select o.side, d.id, d.status from dispute_offers o join disputes d on d.id = o.dispute_id
          where o.accepted_at is not null and (d.status <> 'settled' or d.refund_minor <> o.refund_minor)";

@@ -349,6 +349,10 @@ async fn pages_walk_an_inbox_once_while_more_arrives() {
     for _ in 0..5 {
         sent.insert(0, write_to(&app, &admin, &stranger).await["id"].clone());
     }
+    for read in [0, 2, 3] {
+        let path = format!("/notifications/me/{}", sent[read].as_str().unwrap());
+        app.put(&path, &stranger, json!({ "read": true })).await.expect(200);
+    }
     let (mut seen, mut next) = (Vec::new(), "/notifications/me?limit=2".to_owned());
     loop {
         let page = app.get(&next, &stranger).await.expect(200).json();

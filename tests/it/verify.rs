@@ -142,7 +142,7 @@ const DAMAGES: &[(&str, &str)] = &[
     ("9", "update services set listed = false"),
     ("10", "delete from timers where kind = 'dispute_deadline'"),
     ("10", "update disputes set decide_by = opened_at where status = 'open'; update timers set attempts = 3 where kind = 'dispute_deadline'"),
-    ("10", "update timers set subject_id = {id} where id = (select id from timers where kind = 'dispute_deadline' order by id limit 1)"),
+    ("10", "update timers set subject_id = {id} where kind = 'dispute_deadline' and subject_id = (select subject_id from timers where kind = 'dispute_deadline' order by subject_id limit 1)"),
     ("10", "update disputes set status = 'decided', closed_at = {time}, refund_minor = 0 where status = 'open'"),
     ("10", "update dispute_offers set accepted_at = null"),
     ("10", "update disputes set refund_minor = refund_minor + 1 where status = 'settled'"),

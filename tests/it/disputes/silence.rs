@@ -179,9 +179,12 @@ async fn an_older_dispute_gets_its_reason_and_all_of_its_time_from_the_upgrade_o
     let upgraded_at = app.app.db().clock().now();
     let long_ago = upgraded_at.minus(40 * DAY);
     let step = MIGRATIONS.iter().find(|step| step.name == "0011_disputes").unwrap();
-    let text = if app.app.config().place().is_embedded() { step.sqlite } else { step.postgres };
+    let embedded = app.app.config().place().is_embedded();
+    let text = if embedded { step.sqlite } else { step.postgres };
     let code: String =
         text.lines().map(|line| line.split("--").next().unwrap()).collect::<Vec<_>>().join(" ");
+    // The migration is older than the key of timers.
+    app.home.damage(&format!("alter table timers add column id {}", if embedded { "blob" } else { "uuid" }));
     app.write(move |tx| {
         tx.execute("delete from timers where kind = 'dispute_deadline'", params![])?;
         tx.execute("delete from disputes where status = 'open'", params![])?;

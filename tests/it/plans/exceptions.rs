@@ -43,6 +43,7 @@ const EXCEPTIONS: &[(On, Flaw, &str, &str)] = &[
     (On::Both, Sorts, " s.freelancer_id = ", "what one freelancer offers is little"),
     (On::Both, StartsAnew, " s.freelancer_id = ", "what one freelancer offers is little"),
     (On::Embedded, Sorts, ") as freelancer_id order by id desc limit", "two pages at most, a walk for each side"),
+    (On::Embedded, Sorts, ") as old order by id desc limit", "two pages at most, a walk for read and one for unread"),
     (On::Embedded, Sorts, "email_folded >= ", "an administrator looks for a name: what begins so is little"),
     (On::Both, ReadsAll, "from sessions where expires_at <= ", "once an hour; an index would be written by every login"),
     (On::Both, ReadsAll, "from access_tokens where expires_at <= ", "once an hour; an index would be written by every login"),
@@ -65,7 +66,6 @@ const UNUSED_INDEXES: &[(On, &str, &str)] = &[
     (On::Both, "payout_items_live", "what was earned is in one payout at a time"),
     (On::Both, "refunds_order", "`verify` sums them by it"),
     (On::Both, "refunds_replaces", "a refund is replaced once"),
-    (On::Both, "releases_freelancer", "nothing any more: all that is asked of releases is what is unpaid of them"),
 ];
 
 /// What was found to break a rule.
