@@ -1,5 +1,7 @@
 //! The log on standard error: for people on a terminal, JSON lines otherwise.
 
+mod json;
+
 use std::io::{self, IsTerminal, Write, stderr};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
@@ -11,6 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Config, LogFormat};
 use crate::http;
+
+use json::Json;
 
 /// Whether people read along.
 pub fn is_human(config: &Config) -> bool {
@@ -118,7 +122,7 @@ pub fn start(config: &Config) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Log).log_internal_errors(false);
     let started = match is_human(config) {
         true => log.with_ansi(stderr().is_terminal()).with_target(false).try_init(),
-        false => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        false => log.event_format(Json).try_init(),
     };
     // Without it each line is written by itself.
     if started.is_ok() {
