@@ -83,14 +83,14 @@ class Postgres:
             yield *served, some
 
     def make(self, name, fill):
-        """Fills a database unless it is there; its name shows only when it is whole."""
+        """Fills a database unless it is there, and brings it to the schema of this program; its name shows only when it is whole."""
         url = self.cluster.url
-        if name in sql(url, "select datname from pg_database"):
-            return
-        sql(url, "drop database if exists making with (force)")
-        sql(url, "create database making")
-        fill(in_database(url, "making"))
-        sql(url, f"alter database making rename to {name}")
+        if name not in sql(url, "select datname from pg_database"):
+            sql(url, "drop database if exists making with (force)")
+            sql(url, "create database making")
+            fill(in_database(url, "making"))
+            sql(url, f"alter database making rename to {name}")
+        run("migrate", "--database-url", in_database(url, name))
 
     def moved(self, scale, directory, url):
         """The rows of the other engine."""

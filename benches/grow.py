@@ -57,6 +57,12 @@ def filled(scale):
         making = emptied(KEPT / "making")
         run("demo", "--data-dir", making, "--scale", str(scale))
         making.rename(kept)
+    return present(kept)
+
+
+def present(kept):
+    """What was kept, in the schema of this program."""
+    run("migrate", "--data-dir", kept)
     return kept
 
 
@@ -380,7 +386,7 @@ def grown(*size):
     if not kept.exists():
         into_sqlite(*planned(*size), KEPT / "growing")
         (KEPT / "growing").rename(kept)
-    return kept
+    return present(kept)
 
 
 def told(what, work):
