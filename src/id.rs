@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 
 use uuid::{Builder, ContextV7, Timestamp, Uuid};
 
-use crate::short;
 use crate::time::Time;
 
 /// The id of a `K`. Ids of different kinds do not mix.
@@ -84,7 +83,7 @@ impl<K> fmt::Display for Id<K> {
 }
 impl<K> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        short::serialize(&self.uuid, serializer)
+        serializer.serialize_str(self.uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 impl<'de, K> serde::Deserialize<'de> for Id<K> {
