@@ -48,6 +48,7 @@ migrations! {
     16 "0016_chargebacks" needs 16,
     17 "0017_told" needs 16,
     18 "0018_fewer_trees" needs 18,
+    19 "0019_plain_checks" needs 18,
 }
 
 /// A step that a database has had.

@@ -1,13 +1,18 @@
 //! The schema in a file.
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::db::Fault;
 use crate::db::migrate::{Applied, Migration, all_names, checksum, missing};
 use crate::error::{Error, Result};
 
 /// Applies what is missing; the names of what ran.
+///
+/// A step may rewrite the text of the schema: <https://sqlite.org/lang_altertable.html#otheralter>. So `connection` is used
+/// for nothing else afterwards.
 pub(super) fn run(connection: &Connection) -> Result<Vec<&'static str>> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).map_err(Fault::from)?;
     connection
         .execute_batch(
             "create table if not exists schema_migrations (

@@ -46,9 +46,25 @@ impl Embedded {
         let checks_of = |(table, sql): (String, String)| {
             let others: Vec<String> =
                 conditions(&sql).into_iter().filter(|condition| flag(condition).is_none()).collect();
-            others.into_iter().map(move |condition| Check { table: table.clone(), condition })
+            others
+                .into_iter()
+                .map(move |condition| Check { table: table.clone(), condition: listed(condition) })
         };
         self.tables().into_iter().flat_map(checks_of).collect()
+    }
+
+    /// Tables for which the engine builds a list, as a tree of its own, each time that a row is inserted.
+    pub fn slow_to_fill(&self) -> Vec<String> {
+        let builds_a_list = |table: &str| {
+            let columns = self.listed("select name from pragma_table_info($1) order by cid", table);
+            let values = vec!["null"; columns.len()].join(", ");
+            let insert = format!("explain insert into {table} ({}) values ({values})", columns.join(", "));
+            let mut steps = self.0.prepare(&insert).unwrap();
+            let steps = steps.query_map([], |step| step.get::<_, String>("opcode")).unwrap();
+            steps.map(Result::unwrap).any(|step| step == "OpenEphemeral")
+        };
+        let tables = self.tables().into_iter().map(|(table, _)| table);
+        tables.filter(|table| builds_a_list(table)).collect()
     }
 
     pub fn indexes(&self) -> Vec<Index> {
@@ -150,6 +166,19 @@ fn flag(condition: &str) -> Option<&str> {
 }
 
 /// What stands in the brackets after each `check`.
+/// `a = 'x' or a = 'y' or a = 'z'` as the list that a server would be given.
+fn listed(condition: String) -> String {
+    let words: Option<Vec<(&str, &str)>> =
+        condition.split(" or ").map(|part| part.split_once(" = ")).collect();
+    match words {
+        Some(words) if words.len() > 2 && words.iter().all(|(column, _)| *column == words[0].0) => {
+            let list: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
+            format!("{} in ({})", words[0].0, list.join(", "))
+        }
+        _ => condition,
+    }
+}
+
 fn conditions(table: &str) -> Vec<String> {
     let mut found = Vec::new();
     for after in table.split("check (").skip(1) {

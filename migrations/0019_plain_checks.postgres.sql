@@ -1,0 +1,1 @@
+-- Nothing: this engine compares with a list that it keeps.
