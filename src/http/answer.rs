@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -158,6 +159,7 @@ impl IntoResponse for Answer {
         if self.replayed {
             headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
         }
-        (self.status, headers, self.body).into_response()
+        // As a body and no more: bytes would be given a media type where there are none of them.
+        (self.status, headers, Body::from(self.body)).into_response()
     }
 }

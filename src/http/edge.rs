@@ -80,13 +80,12 @@ pub fn router(app: App, operations: Vec<Operation>) -> Router {
         })
         .method_not_allowed_fallback(|| async {
             error::METHOD_NOT_ALLOWED.error("this path does not know the method: see the Allow header")
-        })
-        .layer(PassageLayer(passage));
+        });
     let router = match origins {
         Some(cors) => router.layer(cors),
         None => router,
     };
-    router.with_state(app)
+    router.layer(PassageLayer(passage)).with_state(app)
 }
 
 /// One operation alone, for who asks from inside this process.

@@ -144,8 +144,21 @@ async fn what_the_client_has_is_not_sent_again() {
         .await
         .expect(304);
     assert!(again.bytes.is_empty());
+    assert_eq!(again.header("content-type"), "", "it is of no media type, what the client has keeps its own");
     let card = app.get(&format!("/users/{}", buyer.id), None).await;
     assert_eq!(card.header("etag"), etag, "the ETag is equal for every reader");
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_with_what_every_answer_carries() {
+    let app = TestApp::with(|config| config.cors_origins = vec!["https://shop.example".to_owned()]).await;
+    let asked = [("origin", "https://shop.example"), ("access-control-request-method", "PUT")];
+    let answer = app.request("OPTIONS", "/users/me", None, &asked, None).await.expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), "https://shop.example");
+    assert_eq!(answer.header("x-request-id").len(), 36);
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    let refused = app.request("GET", "/users/me", None, &asked[..1], None).await.expect(401);
+    assert_eq!(refused.header("access-control-allow-origin"), "https://shop.example");
 }
 
 #[tokio::test]
