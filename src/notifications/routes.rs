@@ -24,7 +24,7 @@ pub fn operations() -> Vec<Operation> {
         get("/notifications/{userId}", list)
             .named("listNotifications", "Read an inbox")
             .access(Access::Signed, "the owner; 404 to others, administrators included")
-            .query(vec![Param::new("unread", "Only what is unread.", json!({ "type": "boolean" }))])
+            .query(vec![Param::new("unread", "`true`: only what is unread. Read and unread otherwise.", json!({ "type": "boolean" }))])
             .paged()
             .answers::<Inbox>(200, "The notifications, newest first."),
         put("/notifications/{userId}/{id}", mark)

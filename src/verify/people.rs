@@ -52,7 +52,12 @@ fn folded_anew(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         let refolded =
             email.as_deref().map(|email| Email::parse(email).map(|email| email.folded().to_owned()));
         Ok(if username.as_deref().map(fold) != username_folded {
-            Some(format!("account {user} is called {username:?}, but found under {username_folded:?}"))
+            let name = |name: Option<String>| name.unwrap_or_else(|| "no name".to_owned());
+            Some(format!(
+                "account {user} is called {}, but found under {}",
+                name(username),
+                name(username_folded)
+            ))
         } else if refolded.transpose().ok() != Some(email_folded) {
             Some(format!("account {user} has a folded e-mail address that is not the one it shows"))
         } else if status == "deleted" && (username.is_some() || email.is_some()) {
