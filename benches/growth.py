@@ -20,9 +20,10 @@ STARTS = 5
 def size(text):
     """LISTINGS[:ORDERS[:FULL]]: as many orders as listings unless told, all of them with everything that belongs to one."""
     numbers = [int(number) for number in text.split(":")]
-    if min(numbers) < 1 or len(numbers) > 3:
+    listings, orders, full = (numbers + numbers[-1:] * 2)[:3]
+    if min(numbers) < 1 or len(numbers) > 3 or full > orders:
         raise ValueError(text)
-    return tuple((numbers + numbers[-1:] * 2)[:3])
+    return listings, orders, full
 
 
 def named(size):

@@ -80,22 +80,31 @@ class Bench:
         """People of the benchmark's own, and where the marketplace's things are."""
         expect = self.server.expect
         buyers = [self.server.person("buyer")[1] for _ in range(CONNECTIONS)]
-        sellers = []
-        for _ in range(8):
-            _, token = self.server.person("freelancer")
-            offer = {"title": "A sign for a door", "description": "Painted by hand.", "category": "Signs", "price": "80.00"}
-            sellers.append({"token": token, "listing": expect(201, "POST", "/services", token, offer)["id"]})
+        sellers = [self.seller() for _ in range(8)]
         services = self.services
+        readers = [self.with_an_inbox(buyers[0]) for _ in range(8)]
         self.category = urllib.parse.quote(statistics.mode(service["category"] for service in services))
         username = expect(200, "GET", "/users/me", buyers[0])["username"]
         words = [" ".join(re.findall(r"\w{4,}", service["title"])[:2]) for service in services]
         self.words = sorted({urllib.parse.quote(pair) for pair in words if " " in pair})
         return {
-            "address": f"127.0.0.1:{self.server.port}", "buyers": buyers, "sellers": sellers,
+            "address": f"127.0.0.1:{self.server.port}", "buyers": buyers, "sellers": sellers, "readers": readers,
             "reads": [f"/services/{service['id']}" for service in services[:500]] + [self.list()] * 100
             + [f"/profiles/{service['freelancer_id']}" for service in services[:100]],
             "own_reads": ["/users/me", "/notifications/me"], "username": username, "password": PASSWORD,
         }
+
+    def seller(self):
+        _, token = self.server.person("freelancer")
+        offer = {"title": "A sign for a door", "description": "Painted by hand.", "category": "Signs", "price": "80.00"}
+        return {"token": token, "listing": self.server.expect(201, "POST", "/services", token, offer)["id"]}
+
+    def with_an_inbox(self, buyer):
+        """Somebody with a page of notifications, whom no load sends more: what is unread is counted."""
+        seller = self.seller()
+        for _ in range(20):
+            self.server.expect(201, "POST", "/orders", buyer, {"service_id": seller["listing"]})
+        return seller["token"]
 
     def cast_file(self):
         file = self.directory / "cast.json"
@@ -136,7 +145,7 @@ class Bench:
             case "A":
                 return [f"GET\t/users/me\t{buyer}\t" for buyer in buyers]
             case "N":
-                return [f"GET\t/notifications/me\t{seller['token']}\t" for seller in self.cast["sellers"]]
+                return [f"GET\t/notifications/me\t{reader}\t" for reader in self.cast["readers"]]
             case "W":
                 orders = [json.dumps({"service_id": listing}) for listing in bought]
                 turns = range(max(len(buyers), len(orders)))
