@@ -121,7 +121,7 @@ mod tests {
 
     impl Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -138,11 +138,12 @@ mod tests {
         tracing::subscriber::with_default(log, || {
             tracing::warn!(text = wild, shown = %wild, count = 3_u64, below = -3, sure = true, list = ?[1, 2], "said {wild}");
         });
-        let line = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let bytes = kept.0.lock().expect("nobody panicked").clone();
+        let line = String::from_utf8(bytes).expect("text");
         assert_eq!(line.matches('\n').count(), 1);
         let mut object: Value = serde_json::from_str(&line).expect("a JSON object");
         let said_at = object["timestamp"].take();
-        assert!(crate::time::Time::parse(said_at.as_str().unwrap()).is_some());
+        assert!(said_at.as_str().and_then(crate::time::Time::parse).is_some());
         let expected = serde_json::json!({
             "timestamp": null, "level": "WARN", "message": format!("said {wild}"), "text": wild, "shown": wild, "count": 3,
             "below": -3, "sure": true, "list": "[1, 2]", "target": module_path!(),
