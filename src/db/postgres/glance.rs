@@ -163,7 +163,7 @@ impl Channel {
         if let Some(session) = present.as_ref().filter(|session| !session.client.is_closed()) {
             return Ok(Arc::clone(session));
         }
-        let (client, driver) = server.connect(Purpose::Request).await.map_err(|error| outcome(&error))?;
+        let (client, driver) = server.connect(Purpose::Glances).await.map_err(|error| outcome(&error))?;
         metrics::counter!("db_connections_opened_total").increment(1);
         let session = Arc::new(Session { client, driver, statements: Mutex::default() });
         *present = Some(Arc::clone(&session));

@@ -148,6 +148,8 @@ pub(super) enum Begin {
 pub(super) enum Purpose {
     /// Somebody waits.
     Request,
+    /// The same, for statements that an index and a limit bound, whatever their values are.
+    Glances,
     /// It takes as long as it takes.
     Long,
 }
@@ -168,15 +170,18 @@ impl Server {
         if !self.pooler {
             let options = config.get_options().unwrap_or_default();
             let (statement, lock) = match purpose {
-                Purpose::Request => (STATEMENT_MS, LOCK_MS),
+                Purpose::Request | Purpose::Glances => (STATEMENT_MS, LOCK_MS),
                 Purpose::Long => (0, 0),
             };
-            let idle = if purpose == Purpose::Request { IDLE_IN_TRANSACTION_MS } else { 0 };
+            let idle = if purpose == Purpose::Long { 0 } else { IDLE_IN_TRANSACTION_MS };
+            // For a common value the server thinks that to plan anew each time pays, which takes longer than the answer.
+            let plans =
+                if purpose == Purpose::Glances { "-c plan_cache_mode=force_generic_plan" } else { "" };
             // What is looked up lies in memory or on flash: by the server's default of 4 a plan for any values would walk an
             // index in the order of the answer past what the narrower one leaves out. Nothing runs for long enough to be
             // compiled. Whoever names the server may say otherwise.
             config.options(format!(
-                "-c random_page_cost=1.1 -c jit=off {options} -c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={idle}"
+                "-c random_page_cost=1.1 -c jit=off {plans} {options} -c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={idle}"
             ));
         }
         match self.url.trust {
@@ -219,7 +224,7 @@ impl Server {
                 "; set local lock_timeout = 300; set local idle_in_transaction_session_timeout = 1000"
             };
         }
-        match (self.pooler && purpose == Purpose::Request, begin) {
+        match (self.pooler && purpose != Purpose::Long, begin) {
             (false, Begin::Read) => words!(read ""),
             (true, Begin::Read) => words!(read deadlines!()),
             (false, Begin::Write) => words!(write "", "row share"),
