@@ -174,9 +174,14 @@ impl Server {
                 Purpose::Long => (0, 0),
             };
             let idle = if purpose == Purpose::Long { 0 } else { IDLE_IN_TRANSACTION_MS };
-            // For a common value the server thinks that to plan anew each time pays, which takes longer than the answer.
-            let plans =
-                if purpose == Purpose::Glances { "-c plan_cache_mode=force_generic_plan" } else { "" };
+            // For a common value the server thinks that to plan anew each time pays, which takes longer than the answer. A plan
+            // for any limit reckons with a tenth of all rows, and would have other processes started for them.
+            let plans = match purpose {
+                Purpose::Glances => {
+                    "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0"
+                }
+                Purpose::Request | Purpose::Long => "",
+            };
             // What is looked up lies in memory or on flash: by the server's default of 4 a plan for any values would walk an
             // index in the order of the answer past what the narrower one leaves out. Nothing runs for long enough to be
             // compiled. Whoever names the server may say otherwise.
