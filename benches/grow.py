@@ -26,6 +26,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 os.environ.setdefault("GUILDHALL_BINARY", str(ROOT / "target/release/guildhall"))
+from arguments import at_least  # noqa: E402
 from postgres import require, sql  # noqa: E402
 from server import BINARY  # noqa: E402
 
@@ -399,14 +400,14 @@ def told(what, work):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("listings", type=int)
-    parser.add_argument("--orders", type=int)
-    parser.add_argument("--full", type=int)
+    parser.add_argument("listings", type=at_least(1))
+    parser.add_argument("--orders", type=at_least(1))
+    parser.add_argument("--full", type=at_least(0))
     parser.add_argument("--database-url")
     options = parser.parse_args()
-    if min(options.listings, options.orders or 1) < 1 or (options.full or 0) < 0:
-        parser.error("nothing comes of less than one listing and one order")
     orders = options.orders or options.listings
+    if (options.full or 0) > orders:
+        parser.error(f"--full {options.full} is more than the {orders} orders there are")
     size = options.listings, orders, orders if options.full is None else options.full
     if options.database_url:
         into_postgres(*planned(*size), options.database_url)

@@ -80,6 +80,7 @@ fn drawn_up(tx: &Tx, buyer_id: UserId, listing: Listing, requirements: Option<St
 
 fn require_few_unpaid(tx: &Tx, buyer: UserId) -> Result<()> {
     let Some(most) = tx.wired::<Terms>().most_unpaid else { return Ok(()) };
+    // Unpaid orders end with the time to pay, and ids begin with their time: those are among his newest.
     let oldest = OrderId::first_at(tx.now().minus(tx.wired::<Market>().pay_within));
     let (unpaid, soonest) = tx.one(
         "select count(*), min(pay_by) from orders where buyer_id = $1 and id >= $2 and status = 'pending'",
