@@ -9,11 +9,14 @@ mod glance;
 mod health;
 mod line;
 mod migrate;
+mod question;
 pub(super) mod search;
 mod server;
 mod tls;
+mod url;
 
 pub(super) use conn::{Conn, FORGET_COMMITS, column};
 pub(super) use engine::{DEADLINE, Engine};
-pub use server::{Server, ServerUrl};
+pub use server::Server;
 pub(super) use server::{pending_migrations, version};
+pub use url::ServerUrl;

@@ -18,6 +18,23 @@ pub(super) enum Outcome {
     Refused(Fault),
 }
 
+impl Outcome {
+    /// For whoever can do nothing about it.
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Rerun => Fault::Busy,
+            Self::Lost(why) => Fault::Away(why),
+            Self::Refused(fault) => fault,
+        }
+    }
+}
+
+impl From<Outcome> for crate::error::Error {
+    fn from(outcome: Outcome) -> Self {
+        outcome.into_fault().into()
+    }
+}
+
 pub(super) fn outcome(error: &tokio_postgres::Error) -> Outcome {
     let Some(refusal) = error.as_db_error() else {
         let cut = error.is_closed() || error.source().is_some_and(|cause| cause.is::<io::Error>());

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::fault::{Outcome, outcome};
-use super::line::{CACHED_STATEMENTS, Question};
+use super::line::CACHED_STATEMENTS;
+use super::question::Question;
 use super::server::{Purpose, Server};
 use crate::db::{Fault, Param};
 

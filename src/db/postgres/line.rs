@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,16 +11,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use tokio::runtime::Runtime;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::fault::{Outcome, chain, outcome};
+use super::question::{Bound, Question};
 use super::search;
 use super::server::{Begin, Purpose, Server};
-use crate::db::{Fault, Param};
-use crate::error::{Error, Result};
+use crate::db::Param;
+use crate::error::Result;
 
 /// The texts that Sql builders make are many, but not without end.
 pub(super) const CACHED_STATEMENTS: usize = 512;
@@ -396,101 +395,6 @@ impl Session {
             Ask::Rows => self.client.query_typed(text, &bound).await.map(Done::Rows),
             Ask::Changed => self.client.execute_typed(text, &bound).await.map(Done::Changed),
         }
-    }
-}
-
-/// A statement with values of its own, for whoever waits elsewhere.
-pub(super) struct Question {
-    pub text: String,
-    values: Vec<Value>,
-}
-
-/// As it goes to the server; `None` is null.
-struct Value {
-    kind: Type,
-    bytes: Option<BytesMut>,
-}
-
-impl Question {
-    pub fn new(text: &str, params: &[&dyn Param]) -> Result<Self, Fault> {
-        let value = |param: &&dyn Param| {
-            let mut bytes = BytesMut::new();
-            let null = param.postgres(&mut bytes).map_err(Fault::Other)?;
-            let bytes = matches!(null, IsNull::No).then_some(bytes);
-            Ok(Value { kind: param.postgres_type(), bytes })
-        };
-        let values = params.iter().map(value).collect::<Result<_, Fault>>()?;
-        Ok(Self { text: text.to_owned(), values })
-    }
-
-    pub fn types(&self) -> Vec<Type> {
-        self.values.iter().map(|value| value.kind.clone()).collect()
-    }
-
-    pub fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
-        self.values.iter().map(|value| value as _).collect()
-    }
-}
-
-impl fmt::Debug for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-}
-
-impl ToSql for Value {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        let Some(bytes) = &self.bytes else { return Ok(IsNull::Yes) };
-        out.extend_from_slice(bytes);
-        Ok(IsNull::No)
-    }
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-    to_sql_checked!();
-}
-
-/// A value on its way to the server, which was told its type before.
-struct Bound<'v>(&'v dyn Param);
-
-impl fmt::Debug for Bound<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-}
-
-impl ToSql for Bound<'_> {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        self.0.postgres(out)
-    }
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-    to_sql_checked!();
-}
-
-impl Outcome {
-    /// For whoever can do nothing about it.
-    pub fn into_fault(self) -> Fault {
-        match self {
-            Self::Rerun => Fault::Busy,
-            Self::Lost(why) => Fault::Away(why),
-            Self::Refused(fault) => fault,
-        }
-    }
-}
-
-impl From<Outcome> for Error {
-    fn from(outcome: Outcome) -> Self {
-        outcome.into_fault().into()
     }
 }
 

@@ -1,0 +1,142 @@
+//! Where a server is, as people write it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use url::form_urlencoded;
+
+use super::tls::{Roots, Trust};
+
+/// A `postgres://` URL. It is shown without its password.
+#[derive(Clone)]
+pub struct ServerUrl {
+    pub(super) config: Config,
+    pub(super) trust: Trust,
+    pub(super) roots: Roots,
+}
+
+impl ServerUrl {
+    /// `None` when it is no such URL, or asks for what we do not know.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return None;
+        }
+        let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        // The rest of a password with an `@` in it would be taken for the host, and shown.
+        if base.matches('@').count() > 1 {
+            return None;
+        }
+        let (mut trust, mut roots) = (Trust::Prefer, None);
+        let mut others = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "sslmode" => trust = Trust::parse(&value)?,
+                "sslrootcert" if value == "system" => roots = Some(Roots::System),
+                "sslrootcert" => roots = Some(Roots::File(value.into_owned().into())),
+                _ => {
+                    others.append_pair(&name, &value);
+                }
+            }
+        }
+        // As libpq has it: whoever names an authority wants it asked.
+        match (trust, &roots) {
+            (Trust::Require, Some(_)) => trust = Trust::VerifyCa,
+            (Trust::Disable | Trust::Prefer, Some(_)) => return None,
+            _ => {}
+        }
+        let mut config = Config::from_str(&format!("{base}?{}", others.finish())).ok()?;
+        config.ssl_mode(match trust {
+            Trust::Disable => SslMode::Disable,
+            Trust::Prefer => SslMode::Prefer,
+            Trust::Require | Trust::VerifyCa | Trust::VerifyFull => SslMode::Require,
+        });
+        if config.get_application_name().is_none() {
+            config.application_name("guildhall");
+        }
+        // Of several, the one that takes writes, wherever it moved; the others would answer and be of no use.
+        if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        Some(Self { config, trust, roots: roots.unwrap_or(Roots::System) })
+    }
+
+    /// Whether data and the password would cross a network in clear text, or to whoever answers.
+    pub fn is_unprotected(&self) -> bool {
+        let local = self.config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => {
+                name == "localhost"
+                    || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            }
+            Host::Unix(_) => true,
+        });
+        !local && !matches!(self.trust, Trust::VerifyCa | Trust::VerifyFull)
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://")?;
+        if let Some(user) = self.config.get_user() {
+            write!(f, "{user}@")?;
+        }
+        for (index, host) in self.config.get_hosts().iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            match host {
+                Host::Tcp(name) => write!(f, "{comma}{name}")?,
+                Host::Unix(path) => write!(f, "{comma}{}", path.display())?,
+            }
+            let ports = self.config.get_ports();
+            if let Some(port) = ports.get(index).or(ports.first()) {
+                write!(f, ":{port}")?;
+            }
+        }
+        write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        let url =
+            ServerUrl::parse("postgres://app:s%C3%A4cret@db.example.com:5433/market?sslmode=verify-full")
+                .expect("a URL");
+        assert_eq!(format!("{url} {url:?}").matches("cret").count(), 0);
+        assert_eq!(url.to_string(), "postgres://app@db.example.com:5433/market");
+        assert!(!url.is_unprotected());
+    }
+
+    #[test]
+    fn of_several_servers_the_primary_is_meant() {
+        let meant = |url| ServerUrl::parse(url).map(|url| url.config.get_target_session_attrs());
+        assert_eq!(meant("postgres://one,two:5433/market"), Some(TargetSessionAttrs::ReadWrite));
+        assert_eq!(meant("postgres://one/market"), Some(TargetSessionAttrs::Any));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for bad in [
+            "mysql://localhost/a",
+            "localhost",
+            "postgres://localhost/a?sslmode=verify",
+            "postgres://localhost/a?no_such_parameter=1",
+            "postgres://u:half@of@localhost/a",
+            "postgres://localhost/a?sslrootcert=ca.pem",
+            "postgres://localhost/a?sslmode=disable&sslrootcert=ca.pem",
+        ] {
+            assert!(ServerUrl::parse(bad).is_none(), "{bad}");
+        }
+        assert!(ServerUrl::parse("postgres://db.example.com/a").is_some_and(|url| url.is_unprotected()));
+        assert!(ServerUrl::parse("postgresql://127.0.0.1/a").is_some_and(|url| !url.is_unprotected()));
+    }
+}
