@@ -82,7 +82,7 @@ def unprivileged():
 
 def make_directory(path):
     """One that the server may write."""
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, mode=0o700)
     if "user" in unprivileged():
         os.chown(path, unprivileged()["user"], unprivileged()["group"])
 
@@ -111,6 +111,14 @@ class Cluster:
         with open(self.directory / "postgresql.conf", "a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in self.settings.items())
         self.port = free_port()
+        return self
+
+    def follow(self, primary):
+        """A standby of `primary`, in place of what is left of an earlier one."""
+        self.remove()
+        make_directory(self.directory)
+        self.run("pg_basebackup", "-d", primary.url, "-X", "stream", "-R", "--checkpoint=fast", "--no-sync")
+        self.port = self.port or free_port()
         return self
 
     def start(self):

@@ -204,10 +204,11 @@ fn risks(report: &mut Report, config: &Config) {
 /// Whether there is a database to look into.
 fn engine(report: &mut Report, config: &Config) -> bool {
     let place = config.place();
-    if let Some(url) = config.database_url.as_ref().filter(|url| url.is_unprotected()) {
+    for url in config.database_url.iter().chain(&config.database_replicas).filter(|url| url.is_unprotected())
+    {
         report.warn(
             format!("the way to {url} is not protected: whoever is on it can read, or answer instead"),
-            "put sslmode=verify-full into database_url, and sslrootcert=FILE where the authority is your own",
+            "put sslmode=verify-full into its URL, and sslrootcert=FILE where the authority is your own",
         );
     }
     if config.allow_unsafe_database && !place.is_embedded() {
@@ -224,6 +225,15 @@ fn engine(report: &mut Report, config: &Config) -> bool {
             format!("{place} cannot be used: {error}"),
             "see that the server runs, and that database_url names its address, database, user and password",
         ),
+    }
+    for (replica, version) in place.replicas() {
+        match version {
+            Ok(version) => report.ok(format!("PostgreSQL {version} at {replica} follows and answers reads")),
+            Err(error) => report.warn(
+                format!("{replica} answers no reads: {error}"),
+                "see that it runs, that it is a streaming standby of the server of database_url, and that database_replicas names it; until then the primary answers",
+            ),
+        }
     }
     match place {
         Place::File(file) => {

@@ -51,6 +51,7 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
         tracing::info!(name, "migrated");
     }
     require_same_money(&app).await?;
+    app.db().use_replicas().map_err(Failure::of("cannot read from replicas"))?;
     if app.config().test_clock {
         test_clock::catch_up(&app).await?;
     }

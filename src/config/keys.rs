@@ -44,7 +44,10 @@ impl Key {
 
     /// Whether its value is not to be repeated to people.
     pub fn is_secret(&self) -> bool {
-        matches!(self.name, "database_url" | "stripe_secret_key" | "stripe_webhook_secrets")
+        matches!(
+            self.name,
+            "database_url" | "database_replicas" | "stripe_secret_key" | "stripe_webhook_secrets"
+        )
     }
 
     pub fn variable(&self) -> String {
@@ -82,8 +85,19 @@ pub const KEYS: &[Key] = &[
         show: |config| config.place().to_string(),
     },
     Key {
+        name: "database_replicas",
+        about: "Servers that follow the one of database_url and answer reads of what is public",
+        mend: "one postgres:// URL for each, as for database_url, and set database_url too",
+        shape: Shape::List,
+        set: |config, text| {
+            config.database_replicas = list(text, ServerUrl::parse)?;
+            Some(())
+        },
+        show: |config| joined(&config.database_replicas),
+    },
+    Key {
         name: "database_connections",
-        about: "Connections to the server that requests share",
+        about: "Connections to the server that requests share, and to each replica",
         mend: "a number from 1 to 500",
         shape: Shape::One,
         set: |config, text| {

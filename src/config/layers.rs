@@ -98,6 +98,11 @@ pub fn load(given: &Given) -> Result<Loaded, Mistakes> {
             "--data-dir names the embedded database, and database_url ({origin}) the server {url}: add --database-url embedded for the directory, or leave --data-dir out"
         ));
     }
+    if loaded.config.database_url.is_none() && !loaded.config.database_replicas.is_empty() {
+        mistakes.push(
+            "database_replicas is of no use with the embedded database: set database_url to the server that they follow, or leave it out".to_owned(),
+        );
+    }
     if mistakes.is_empty() { Ok(loaded) } else { Err(Mistakes(mistakes)) }
 }
 

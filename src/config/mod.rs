@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::db::{Place, Server, ServerUrl};
+use crate::db::{Place, Role, Server, ServerUrl};
 use crate::error::{Error, Result};
 use crate::money::{Currency, Rate, Threshold};
 use crate::secret::Secret;
@@ -24,6 +24,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `None`: the embedded database in the data directory.
     pub database_url: Option<ServerUrl>,
+    /// Where else the same data can be read.
+    pub database_replicas: Vec<ServerUrl>,
     pub database_connections: usize,
     /// Whether a transaction pooler stands before the server.
     pub database_pooler: bool,
@@ -215,6 +217,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("./guildhall-data"),
             database_url: None,
+            database_replicas: Vec::new(),
             database_connections: 16,
             database_pooler: false,
             allow_unsafe_database: false,
@@ -278,6 +281,8 @@ impl Config {
                 connections: self.database_connections,
                 pooler: self.database_pooler,
                 allow_unsafe: self.allow_unsafe_database,
+                role: Role::Primary,
+                replicas: self.database_replicas.clone(),
             })),
         }
     }

@@ -2,6 +2,7 @@
 //! every engine understands: parameters are `$1`, `$2` …, bound by name; times and ids are passed in.
 
 mod fault;
+mod fresh;
 mod heard;
 mod migrate;
 mod place;
@@ -25,10 +26,11 @@ use crate::params;
 use crate::time::{Clock, Time};
 
 pub use fault::Fault;
+pub use fresh::Freshness;
 pub use heard::Statement;
 pub use migrate::{MIGRATIONS, Migration};
 pub use place::{Held, Place};
-pub use postgres::{Server, ServerUrl};
+pub use postgres::{Role, Server, ServerUrl};
 pub use values::{BoxedError, FromDb, Json, Param, Sql, Stored};
 
 /// What commands need beside the database: terms from the configuration, and hooks that a lower service declares and
@@ -50,6 +52,8 @@ impl Wiring {
 pub struct Db {
     engine: Engine,
     shared: Arc<Shared>,
+    /// What its reads have to see.
+    fresh: Freshness,
 }
 
 #[derive(Clone)]
@@ -95,7 +99,21 @@ impl Db {
                 Engine::Postgres(Arc::new(postgres::Engine::open(server, Arc::clone(&shared))?))
             }
         };
-        Ok(Self { engine, shared })
+        Ok(Self { engine, shared, fresh: Freshness::Present })
+    }
+
+    /// Lets replicas answer reads that need not see everything, where the server has any.
+    pub fn use_replicas(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.use_replicas(&self.shared),
+        }
+    }
+
+    /// The same database, whose reads of requests have to be no fresher than this.
+    #[must_use]
+    pub fn at(&self, fresh: Freshness) -> Self {
+        Self { fresh, ..self.clone() }
     }
 
     /// Runs `work` on one consistent snapshot. It may begin again when it turns out long, so it must not have effects of
@@ -103,11 +121,11 @@ impl Db {
     pub async fn read<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: Fn(&Tx) -> Result<T> + Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
     {
         match &self.engine {
             Engine::Sqlite(engine) => engine.read(work).await,
-            Engine::Postgres(engine) => engine.read(work).await,
+            Engine::Postgres(engine) => engine.read(self.fresh, work).await,
         }
     }
 
@@ -115,11 +133,11 @@ impl Db {
     pub async fn read_aside<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: Fn(&Tx) -> Result<T> + Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
     {
         match &self.engine {
             Engine::Sqlite(engine) => engine.read_aside(work).await,
-            Engine::Postgres(engine) => engine.read(work).await,
+            Engine::Postgres(engine) => engine.read(self.fresh, work).await,
         }
     }
 
@@ -127,11 +145,23 @@ impl Db {
     pub async fn glance<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: Fn(&Tx) -> Result<T> + Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
     {
         match &self.engine {
             Engine::Sqlite(engine) => engine.read(work).await,
-            Engine::Postgres(engine) => engine.glance(&self.shared, work).await,
+            Engine::Postgres(engine) => engine.glance(&self.shared, self.fresh, work).await,
+        }
+    }
+
+    /// As [`Self::glance`], and how fresh a read has to be that sees all that was committed before, on whichever node.
+    pub async fn glance_with_freshness<T, F>(&self, work: F) -> Result<(T, Freshness)>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => Ok((engine.read(work).await?, Freshness::Present)),
+            Engine::Postgres(engine) => engine.glance_with_freshness(&self.shared, work).await,
         }
     }
 

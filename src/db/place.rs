@@ -46,6 +46,14 @@ impl Place {
             Self::Server(server) => postgres::version(server),
         }
     }
+
+    /// Each server that may answer in its place: where it is, and what runs there; an error says why it is of no use.
+    pub fn replicas(&self) -> Vec<(String, Result<String>)> {
+        match self {
+            Self::File(_) => Vec::new(),
+            Self::Server(server) => postgres::look_at_replicas(server),
+        }
+    }
 }
 
 /// See [`Place::hold`]; until it is dropped.

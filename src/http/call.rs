@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::actor::{Actor, UserId};
 use crate::app::App;
-use crate::db::{self, Tx};
+use crate::db::{self, Freshness, Tx};
 use crate::error::{self, Error, Result};
 use crate::form::{Form, Node, Nothing, Unchecked};
 use crate::id::Id;
@@ -52,6 +52,8 @@ struct Head {
     address: IpAddr,
     key: Option<Key>,
     request_id: RequestId,
+    /// What its reads have to see.
+    fresh: Freshness,
 }
 
 impl<F> Clone for Call<F> {
@@ -85,7 +87,7 @@ impl<F: Form> FromRequest<App> for Call<F> {
         let operation =
             operation.ok_or_else(|| Error::broken("a handler outside the table of operations"))?;
         let address = client_address(app, &parts);
-        let actor = authenticate(app, &parts.headers, operation.access).await?;
+        let (actor, fresh) = authenticate(app, &parts.headers, &operation).await?;
         app.rate_limits().count(&actor, address, operation.rate)?;
         if operation.access == Access::Signed {
             actor.require_user()?;
@@ -104,7 +106,7 @@ impl<F: Form> FromRequest<App> for Call<F> {
             RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| error::not_found())?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let request_id = REQUEST_ID.try_with(|id| *id).unwrap_or_default();
-        let head = Head { path, target: parts.uri, headers: parts.headers, address, key, request_id };
+        let head = Head { path, target: parts.uri, headers: parts.headers, address, key, request_id, fresh };
         Ok(Self { app: app.clone(), actor, body, query: Arc::new(query), head: Arc::new(head) })
     }
 }
@@ -177,29 +179,32 @@ impl<F: Form> Call<F> {
     }
 
     /// Answers from one snapshot; 304 when the client has it already.
-    pub async fn read(self, work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + 'static) -> Result<Answer> {
+    pub async fn read(
+        self,
+        work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + Sync + 'static,
+    ) -> Result<Answer> {
         let head = Arc::clone(&self.head);
-        let answer = self.app.clone().db().read(move |tx| work(tx, &self)).await?;
+        let answer = self.app.db().at(self.head.fresh).read(move |tx| work(tx, &self)).await?;
         Ok(answer.unless_known(&head.headers))
     }
 
     /// As [`Self::read`], for what is known to be long before it begins.
     pub async fn read_aside(
         self,
-        work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + 'static,
+        work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + Sync + 'static,
     ) -> Result<Answer> {
         let head = Arc::clone(&self.head);
-        let answer = self.app.clone().db().read_aside(move |tx| work(tx, &self)).await?;
+        let answer = self.app.db().at(self.head.fresh).read_aside(move |tx| work(tx, &self)).await?;
         Ok(answer.unless_known(&head.headers))
     }
 
     /// As [`Self::read`], for what asks one statement that an index and a limit bound.
     pub async fn glance(
         self,
-        work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + 'static,
+        work: impl Fn(&Tx, &Self) -> Result<Answer> + Send + Sync + 'static,
     ) -> Result<Answer> {
         let head = Arc::clone(&self.head);
-        let answer = self.app.clone().db().glance(move |tx| work(tx, &self)).await?;
+        let answer = self.app.db().at(self.head.fresh).glance(move |tx| work(tx, &self)).await?;
         Ok(answer.unless_known(&head.headers))
     }
 
@@ -301,21 +306,26 @@ fn in_progress() -> Error {
         .retry_after(1)
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap, access: Access) -> Result<Actor> {
-    if access == Access::Unseen {
-        return Ok(Actor::Nobody);
+/// Who calls, and how fresh what he reads has to be: of what is public he sees at least what he did himself, and a stranger
+/// what was there a moment ago.
+async fn authenticate(app: &App, headers: &HeaderMap, operation: &Operation) -> Result<(Actor, Freshness)> {
+    let for_strangers = if operation.public { Freshness::Recent } else { Freshness::Present };
+    if operation.access == Access::Unseen {
+        return Ok((Actor::Nobody, for_strangers));
     }
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(Actor::Nobody) };
+    let Some(value) = values.next() else { return Ok((Actor::Nobody, for_strangers)) };
     let token = value.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
-    match (token, values.next()) {
-        (Some(token), None) => {
-            app.db().glance(move |tx| (tx.wired::<Authentication>().by_token)(tx, &token)).await
-        }
-        _ => Err(error::INVALID_TOKEN.error("send one header `Authorization: Bearer <access_token>`")),
+    let (Some(token), None) = (token, values.next()) else {
+        return Err(error::INVALID_TOKEN.error("send one header `Authorization: Bearer <access_token>`"));
+    };
+    let by_token = move |tx: &Tx| (tx.wired::<Authentication>().by_token)(tx, &token);
+    match operation.public {
+        true => app.db().glance_with_freshness(by_token).await,
+        false => Ok((app.db().glance(by_token).await?, Freshness::Present)),
     }
 }
 

@@ -92,6 +92,8 @@ pub struct Operation {
     pub versioned: bool,
     /// Its answer says where the new thing is read.
     pub located: bool,
+    /// It reads what is public: strangers may be shown what was there a moment ago.
+    pub public: bool,
     pub(super) handler: MethodRouter<App>,
 }
 
@@ -113,6 +115,7 @@ fn operation(method: Method, path: &'static str, handler: MethodRouter<App>) -> 
         problems: Vec::new(),
         versioned: false,
         located: false,
+        public: false,
         handler,
     }
 }
@@ -263,6 +266,13 @@ impl Operation {
     #[must_use]
     pub fn located(mut self) -> Self {
         self.located = true;
+        self
+    }
+
+    /// It reads what is public: a replica of the database may answer.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.public = true;
         self
     }
 

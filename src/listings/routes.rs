@@ -33,12 +33,14 @@ pub fn operations() -> Vec<Operation> {
             .named("listServices", "Find services")
             .about("Published services, newest first unless `sort` says otherwise. Filters narrow together.")
             .access(Access::Anyone, "anyone")
+            .public()
             .query(filters())
             .paged()
             .answers::<Page<SeenListing>>(200, "A page of services."),
         get("/services/{id}", show)
             .named("getService", "Read a service")
             .access(Access::Anyone, "anyone; a draft only its freelancer and an administrator")
+            .public()
             .answers::<SeenListing>(200, "The service.")
             .versioned(),
         changing(put("/services/{id}", change).named("updateService", "Change a service")),

@@ -21,6 +21,7 @@ pub fn operations() -> Vec<Operation> {
             .named("getProfile", "Read a freelancer's profile")
             .about("A freelancer who wrote nothing has an empty one.")
             .access(Access::Anyone, "anyone")
+            .public()
             .answers::<Profile>(200, "The profile.")
             .versioned(),
         changing(put(PAGE, change).named("updateProfile", "Write a profile")),

@@ -26,11 +26,13 @@ pub fn operations() -> Vec<Operation> {
             .named("listServiceReviews", "List the reviews of a service")
             .about("An archived service keeps its reviews.")
             .access(Access::Anyone, "anyone")
+            .public()
             .paged()
             .answers::<ServiceReviews>(200, "The reviews, newest first, and what they add up to."),
         get("/reviews/user/{userId}", of_user)
             .named("listUserReviews", "List the reviews by or about a user")
             .access(Access::Anyone, "anyone")
+            .public()
             .query(vec![Param::new("direction", "Those the user wrote, or those about the user's work.", direction)])
             .paged()
             .answers::<UserReviews>(200, "The reviews, newest first; received ones with what they add up to."),

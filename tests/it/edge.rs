@@ -1,6 +1,7 @@
 //! What holds for every operation: the order of refusals, problem documents, headers, conditional and repeated requests.
 
 use axum::body::Body;
+use guildhall::http::Access;
 use http::Request;
 use serde_json::{Value, json};
 
@@ -213,4 +214,13 @@ async fn tokens_are_not_stored_by_caches() {
     app.buyer().await;
     let body = json!({ "username": "buyer", "password": PASSWORD });
     assert_eq!(app.post("/users/login", None, body).await.expect(200).header("cache-control"), "no-store");
+}
+
+#[test]
+fn only_what_is_public_may_be_answered_by_a_replica() {
+    let operations = guildhall::app::operations();
+    let public: Vec<&str> =
+        operations.iter().filter(|operation| operation.public).map(|operation| operation.name).collect();
+    assert_eq!(public, ["getProfile", "listServices", "getService", "listServiceReviews", "listUserReviews"]);
+    assert!(operations.iter().all(|operation| !operation.public || operation.access == Access::Anyone));
 }

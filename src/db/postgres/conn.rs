@@ -126,7 +126,7 @@ impl<'c> Conn<'c> {
 
     fn end(&self, outcome: &Outcome) {
         let ended = match outcome {
-            Outcome::Rerun | Outcome::Refused(Fault::Busy) => Ended::Overtaken,
+            Outcome::Rerun | Outcome::Behind | Outcome::Refused(Fault::Busy) => Ended::Overtaken,
             Outcome::Lost(why) => Ended::Cut(why.clone()),
             Outcome::Refused(_) => Ended::Failed,
         };

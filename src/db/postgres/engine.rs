@@ -2,34 +2,35 @@
 //! request waits for.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvError, Sender, TrySendError, bounded, select};
 use tokio::sync::oneshot;
+use tokio_postgres::Row;
 
-use super::conn::{Conn, Ended, moment};
-use super::fault::Outcome;
+use super::conn::{Conn, moment};
 use super::glance::{Glance, Glances};
 use super::health::Health;
-use super::line::{Around, Ask, Line};
+use super::line::Line;
 use super::migrate;
-use super::server::{Begin, Purpose, Server};
+use super::question::Question;
+use super::replicas::{Replica, Replicas};
+use super::server::{Purpose, Server};
+use super::transaction::{LOOKING, read_in, write_in};
+use crate::db::fresh::{Freshness, Position};
 use crate::db::{self, Fault, PATIENCE, Shared, Tx, catching};
 use crate::error::{Error, Result};
-use crate::id::Id;
-use crate::params;
+use crate::time::Time;
 
 /// Jobs that may wait of each kind, so that a crowd of readers refuses no write; the next one is refused with 503.
 const QUEUE: usize = 4_096;
 /// From the moment that a request asks until it is told that the database does not answer.
 pub(in crate::db) const DEADLINE: Duration = Duration::from_millis(2_000);
-/// How much longer it may take to find out what became of a commit.
-const LOOKING: Duration = Duration::from_millis(400);
-/// How often others may be faster where nobody waits.
-const MOST_TRIES: u32 = 100;
-type Job = Box<dyn FnOnce(&Line, &Shared) + Send>;
+
+/// What a thread with a connection is to do.
+pub(super) type Job = Box<dyn FnOnce(&Line, &Shared) + Send>;
 
 pub(in crate::db) struct Engine {
     server: Arc<Server>,
@@ -37,6 +38,8 @@ pub(in crate::db) struct Engine {
     writes: Sender<Job>,
     glances: Glances,
     health: Arc<Health>,
+    /// Set once they may answer.
+    replicas: OnceLock<Replicas>,
     /// The thread that looks ends when this is dropped.
     _looking: Sender<()>,
 }
@@ -60,7 +63,6 @@ impl Engine {
             // writes: those that wait for a lock keep no reader waiting.
             let kept = if server.connections > 1 { number % 4 } else { 2 };
             spawn("db-line", move || {
-                let Ok(line) = Line::new(line_server, Purpose::Request) else { return };
                 let waiting = || match kept {
                     0 => writes.try_recv().ok(),
                     1 => reads.try_recv().ok(),
@@ -71,17 +73,7 @@ impl Engine {
                     1 => reads.recv(),
                     _ => either(&reads, &writes),
                 };
-                loop {
-                    let job = waiting().map_or_else(
-                        || {
-                            line.pay(Instant::now() + LOOKING);
-                            next()
-                        },
-                        Ok,
-                    );
-                    let Ok(job) = job else { return };
-                    job(&line, &shared);
-                }
+                work_through(line_server, &shared, waiting, next);
             })?;
         }
         let health = Arc::<Health>::default();
@@ -89,10 +81,37 @@ impl Engine {
         let (of_server, told) = (Arc::clone(&server), Arc::clone(&health));
         spawn("db-look", move || told.watch(of_server, &stop))?;
         let glances = Glances::new(Arc::clone(&server), shared_by_glances);
-        Ok(Self { server, reads, writes, glances, health, _looking: looking })
+        Ok(Self { server, reads, writes, glances, health, replicas: OnceLock::new(), _looking: looking })
     }
 
-    pub async fn read<T, F>(&self, work: F) -> Result<T>
+    /// Lets replicas answer, where there are any.
+    pub fn use_replicas(&self, shared: &Arc<Shared>) -> Result<()> {
+        let replicas = Replicas::start(&self.server, &self.health, shared)?;
+        self.replicas.set(replicas).map_err(|_| Error::broken("replicas answer already"))
+    }
+
+    /// One that may answer, and how far it has to have come.
+    fn replica(&self, fresh: Freshness) -> Option<(&Replica, Option<Position>)> {
+        self.replicas.get()?.one(fresh)
+    }
+
+    pub async fn read<T, F>(&self, fresh: Freshness, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
+    {
+        let Some((replica, needed)) = self.replica(fresh) else { return self.read_present(work).await };
+        let (began, until) = patience();
+        let work = Arc::new(work);
+        let told = replica.read(Arc::clone(&work), needed, until).await;
+        waited(began);
+        match told {
+            Some(value) => Ok(value),
+            None => self.read_present(move |tx| work(tx)).await,
+        }
+    }
+
+    async fn read_present<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Tx) -> Result<T> + Send + 'static,
@@ -120,39 +139,59 @@ impl Engine {
     }
 
     /// Runs `work`, which asks one statement, twice: to hear it, and with its answer.
-    pub async fn glance<T, F>(&self, shared: &Shared, work: F) -> Result<T>
+    pub async fn glance<T, F>(&self, shared: &Shared, fresh: Freshness, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: Fn(&Tx) -> Result<T> + Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
     {
         if !self.glances.are_possible() {
-            return self.read(work).await;
+            return self.read(fresh, work).await;
         }
         let (began, until) = patience();
-        let now = shared.clock.now();
-        let run = |glance: &Glance| {
-            let tx = Tx::new(db::Conn::Postgres(Conn::glance(glance)), shared, Some(now));
-            catching(|| work(&tx))
+        let twice = Twice { shared, now: shared.clock.now(), work: &work };
+        let question = match twice.hear() {
+            Ok(question) => question,
+            Err(outcome) => return outcome,
         };
-        let question = {
-            let glance = Glance::default();
-            let outcome = run(&glance);
-            match glance.question() {
-                Some(question) => question,
-                None => return outcome,
-            }
-        };
+        if let Some((replica, needed)) = self.replica(fresh)
+            && let Some(rows) = replica.glance(&question, needed, until).await
+            && let Some(Ok(value)) = twice.answer(question.text.clone(), rows)
+        {
+            waited(began);
+            return Ok(value);
+        }
         let rows = self.glances.ask(&question, until).await;
         waited(began);
-        let (outcome, asked_more) = {
-            let glance = Glance::answered(question, rows?);
-            (run(&glance), glance.asked_more())
-        };
-        if asked_more {
-            debug_assert!(false, "a glance asks one statement");
-            return self.read(work).await;
+        match twice.answer(question.text, rows?) {
+            Some(outcome) => outcome,
+            None => self.read_present(work).await,
         }
-        outcome
+    }
+
+    /// The same of the primary, and how fresh an answer is in which all that was committed before can be seen.
+    pub async fn glance_with_freshness<T, F>(&self, shared: &Shared, work: F) -> Result<(T, Freshness)>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
+    {
+        let has_replicas = self.replicas.get().is_some_and(|replicas| !replicas.is_empty());
+        if !has_replicas || !self.glances.are_possible() {
+            return Ok((self.glance(shared, Freshness::Present, work).await?, Freshness::Present));
+        }
+        let (began, until) = patience();
+        let twice = Twice { shared, now: shared.clock.now(), work: &work };
+        let question = match twice.hear() {
+            Ok(question) => question,
+            Err(outcome) => return outcome.map(|value| (value, Freshness::Present)),
+        };
+        let told = self.glances.ask_with_position(&question, until).await;
+        waited(began);
+        let (rows, position) = told?;
+        let fresh = position.map_or(Freshness::Present, Freshness::Since);
+        match twice.answer(question.text, rows) {
+            Some(outcome) => Ok((outcome?, fresh)),
+            None => Ok((self.read_present(work).await?, fresh)),
+        }
     }
 
     /// A read without a deadline, on a thread and a connection of its own.
@@ -211,6 +250,57 @@ impl Engine {
 
     pub fn outages(&self) -> u64 {
         self.health.outages()
+    }
+}
+
+/// The work of a glance, which runs twice.
+struct Twice<'g, F> {
+    shared: &'g Shared,
+    now: Time,
+    work: &'g F,
+}
+
+impl<T, F: Fn(&Tx) -> Result<T>> Twice<'_, F> {
+    /// What it asks; an error is its outcome, where it asks nothing.
+    fn hear(&self) -> Result<Question, Result<T>> {
+        let glance = Glance::default();
+        let outcome = self.run(&glance);
+        glance.question().ok_or(outcome)
+    }
+
+    /// What it makes of the answer; `None` if it asks more, which a glance does not.
+    fn answer(&self, asked: String, rows: Vec<Row>) -> Option<Result<T>> {
+        let glance = Glance::answered(asked, rows);
+        let outcome = self.run(&glance);
+        let asked_more = glance.asked_more();
+        debug_assert!(!asked_more, "a glance asks one statement");
+        (!asked_more).then_some(outcome)
+    }
+
+    fn run(&self, glance: &Glance) -> Result<T> {
+        let tx = Tx::new(db::Conn::Postgres(Conn::glance(glance)), self.shared, Some(self.now));
+        catching(|| (self.work)(&tx))
+    }
+}
+
+/// Does one job after the other on a connection of its own, and ends the last transaction while none waits.
+pub(super) fn work_through(
+    server: Arc<Server>,
+    shared: &Shared,
+    waiting: impl Fn() -> Option<Job>,
+    next: impl Fn() -> Result<Job, RecvError>,
+) {
+    let Ok(line) = Line::new(server, Purpose::Request) else { return };
+    loop {
+        let job = waiting().map_or_else(
+            || {
+                line.pay(Instant::now() + LOOKING);
+                next()
+            },
+            Ok,
+        );
+        let Ok(job) = job else { return };
+        job(&line, shared);
     }
 }
 
@@ -275,7 +365,7 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'sta
     answer.await.map_err(|_| Error::broken("a database thread went away"))?
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
     thread::Builder::new().name(name.to_owned()).spawn(run)?;
     Ok(())
 }
@@ -287,199 +377,4 @@ fn set_the_clock(line: &Line, shared: &Shared) -> Result<()> {
         line.simple("select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)", until)?;
     shared.clock.follow(moment(told)?);
     Ok(())
-}
-
-/// Runs `work` on a snapshot and hands its outcome to `answer` before the transaction is put away.
-fn read_in<T>(
-    line: &Line,
-    shared: &Shared,
-    until: Option<Instant>,
-    work: impl FnOnce(&Tx) -> Result<T>,
-    answer: impl FnOnce(Result<T>),
-) {
-    if is_past(until) {
-        return answer(Err(Fault::Overloaded.into()));
-    }
-    let tx = Tx::new(
-        db::Conn::Postgres(Conn::lazy(line, line.begin(Begin::Read), until)),
-        shared,
-        Some(shared.clock.now()),
-    );
-    let outcome = catching(|| work(&tx));
-    let conn = postgres(&tx);
-    let cut = matches!(conn.ended(), Some(Ended::Cut(_)));
-    answer(outcome);
-    if cut {
-        line.close();
-    } else if conn.is_begun() {
-        line.owe_rollback();
-    }
-}
-
-/// Runs `work` in a transaction, again when others were faster or the connection was lost before the commit.
-fn write_in<T>(
-    line: &Line,
-    shared: &Shared,
-    until: Option<Instant>,
-    work: &impl Fn(&Tx) -> Result<T>,
-) -> Result<T> {
-    let (mut tries, mut overtaken) = (0_u32, 0_u32);
-    loop {
-        if is_past(until) && tries == 0 {
-            return Err(Fault::Overloaded.into());
-        }
-        tries += 1;
-        // The server's predicate locks hold whole pages of an index, and the newest rows lie side by side in them: a few
-        // writes at once can overtake each other for ever. So whoever was overtaken thrice has the database to itself once:
-        // all others wait for it meanwhile. A crowd that comes back after an outage has no need of it.
-        let begin = if overtaken % 4 == 3 { Begin::Alone } else { Begin::Write };
-        let again = match once(line, shared, begin, until, work) {
-            Once::Done(outcome) => return outcome,
-            Once::Again(fault) => fault,
-            Once::Unknown(id, value) => match find_out(line, id, until) {
-                Some(true) => {
-                    // What it left is not known any more: looking once too often does no harm.
-                    shared.due.notify_one();
-                    return Ok(value);
-                }
-                Some(false) => Fault::Busy,
-                None => {
-                    metrics::counter!("db_unknown_commits_total").increment(1);
-                    return Err(Fault::Unknown.into());
-                }
-            },
-        };
-        let pause = pause(tries);
-        let over = until.map_or(tries >= MOST_TRIES, |until| Instant::now() + pause >= until);
-        if over {
-            return Err(again.into());
-        }
-        overtaken += u32::from(matches!(again, Fault::Busy));
-        metrics::counter!("db_reruns_total").increment(1);
-        thread::sleep(pause);
-    }
-}
-
-/// How one try to run a transaction ended.
-enum Once<T> {
-    Done(Result<T>),
-    /// Nothing was done, and another try may succeed.
-    Again(Fault),
-    /// The commit was sent, and no answer came.
-    Unknown(Id<Commit>, T),
-}
-
-/// The row that a transaction leaves behind, so that its commit can be looked up.
-pub(super) struct Commit;
-
-fn once<T>(
-    line: &Line,
-    shared: &Shared,
-    begin: Begin,
-    until: Option<Instant>,
-    work: &impl Fn(&Tx) -> Result<T>,
-) -> Once<T> {
-    let conn = Conn::timed(line, line.begin(begin), &shared.clock, until);
-    let tx = Tx::new(db::Conn::Postgres(conn), shared, None);
-    let outcome = catching(|| work(&tx));
-    let ended = postgres(&tx).ended();
-    let value = match (ended, outcome) {
-        (None, Ok(value)) => value,
-        (Some(Ended::Cut(why)), _) => {
-            line.close();
-            return Once::Again(Fault::Away(why));
-        }
-        (Some(Ended::Overtaken), _) => {
-            put_away(line);
-            return Once::Again(Fault::Busy);
-        }
-        (_, Err(error)) => {
-            put_away(line);
-            return Once::Done(Err(error));
-        }
-        (Some(Ended::Failed), Ok(_)) => {
-            put_away(line);
-            return Once::Done(Err(Error::broken("a statement failed and its transaction went on")));
-        }
-    };
-    // Nothing was asked.
-    if !postgres(&tx).is_begun() {
-        return Once::Done(Ok(value));
-    }
-    let (id, now): (Id<Commit>, _) = (tx.new_id(), tx.now());
-    match line.run(
-        "insert into commits (id, at, done) values ($1, $2, true)",
-        params![id, now],
-        Ask::Changed,
-        Around::Commit,
-        until,
-    ) {
-        Ok(_) => {
-            if tx.left_work.get() {
-                shared.due.notify_one();
-            }
-            Once::Done(Ok(value))
-        }
-        Err(Outcome::Rerun) => {
-            put_away(line);
-            Once::Again(Fault::Busy)
-        }
-        Err(Outcome::Refused(fault)) => {
-            put_away(line);
-            Once::Done(Err(fault.into()))
-        }
-        Err(Outcome::Lost(why)) => {
-            tracing::warn!(why, "the answer to a commit was lost: looking it up");
-            line.close();
-            Once::Unknown(id, value)
-        }
-    }
-}
-
-/// Whether the transaction that leaves the row `id` was committed. Whoever asks puts down the opposite where there is no
-/// such row, and waits for a transaction that may still write it: so the answer stays true. A row that is there is written
-/// again, because a server that was just started shows commits that no standby has: this one waits for the standby.
-fn find_out(line: &Line, id: Id<Commit>, until: Option<Instant>) -> Option<bool> {
-    let until =
-        until.map_or_else(|| Instant::now() + 20 * LOOKING, |until| until.max(Instant::now()) + LOOKING);
-    while Instant::now() < until {
-        let asked = line.open(Some(until)).and_then(|()| ask_for(line, id, until));
-        match asked {
-            Ok(done) => return Some(done),
-            Err(_) => line.close(),
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    None
-}
-
-fn ask_for(line: &Line, id: Id<Commit>, until: Instant) -> Result<bool, Outcome> {
-    let id = id.to_string();
-    let text = format!(
-        "insert into commits (id, at, done) values ('{id}', clock_timestamp(), false)
-         on conflict (id) do update set at = excluded.at returning done"
-    );
-    Ok(line.simple(&text, Some(until))?.as_deref() == Some("t"))
-}
-
-fn put_away(line: &Line) {
-    line.owe_rollback();
-    line.pay(Instant::now() + LOOKING);
-}
-
-fn postgres<'t>(tx: &'t Tx) -> &'t Conn<'t> {
-    match &tx.conn {
-        db::Conn::Postgres(conn) => conn,
-        db::Conn::Sqlite(_) => unreachable!("this engine opened it"),
-    }
-}
-
-fn is_past(until: Option<Instant>) -> bool {
-    until.is_some_and(|until| Instant::now() >= until)
-}
-
-/// Longer with every try, and never the same for two.
-fn pause(tries: u32) -> Duration {
-    let most_us = 2_000_u32 << tries.min(6);
-    Duration::from_micros(u64::from(getrandom::u32().unwrap_or(most_us) % most_us))
 }

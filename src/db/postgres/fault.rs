@@ -16,16 +16,24 @@ pub(super) enum Outcome {
     Lost(String),
     /// The statement was refused.
     Refused(Fault),
+    /// It is a replica, and has not come as far as it must.
+    Behind,
 }
 
 impl Outcome {
     /// For whoever can do nothing about it.
     pub fn into_fault(self) -> Fault {
         match self {
-            Self::Rerun => Fault::Busy,
+            Self::Rerun | Self::Behind => Fault::Busy,
             Self::Lost(why) => Fault::Away(why),
             Self::Refused(fault) => fault,
         }
+    }
+}
+
+impl From<tokio_postgres::Error> for Outcome {
+    fn from(error: tokio_postgres::Error) -> Self {
+        outcome(&error)
     }
 }
 
@@ -67,6 +75,12 @@ pub(super) fn outcome(error: &tokio_postgres::Error) -> Outcome {
         | SqlState::DATABASE_DROPPED
         | SqlState::TOO_MANY_CONNECTIONS
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Outcome::Lost(said()),
+        // The same, told of how the transaction was to begin.
+        SqlState::FEATURE_NOT_SUPPORTED
+            if refusal.message().contains("recovery") || refusal.message().contains("hot standby") =>
+        {
+            Outcome::Lost(said())
+        }
         _ if refusal.message().contains("startup parameter") => {
             Outcome::Lost(format!("{}: set database_pooler to true where a pooler answers", said()))
         }

@@ -4,17 +4,19 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::fault::{Outcome, outcome};
+use super::fault::Outcome;
 use super::line::CACHED_STATEMENTS;
+use super::position;
 use super::question::Question;
 use super::server::{Purpose, Server};
+use crate::db::fresh::Position;
 use crate::db::{Fault, Param};
 
 /// Questions that may be on their way over one connection; the next one is refused with 503.
@@ -37,8 +39,8 @@ enum State {
 }
 
 impl Glance {
-    pub(super) fn answered(question: Question, rows: Vec<Row>) -> Self {
-        Self(RefCell::new(State::Answered(question.text, rows)))
+    pub(super) fn answered(text: String, rows: Vec<Row>) -> Self {
+        Self(RefCell::new(State::Answered(text, rows)))
     }
 
     /// The rows of the statement, if they are there. If not, the work is to end here, and runs again.
@@ -96,6 +98,8 @@ struct Session {
     client: Client,
     driver: JoinHandle<()>,
     statements: Mutex<HashMap<String, Statement>>,
+    /// How far the server had come when it was last asked.
+    reached: AtomicI64,
 }
 
 impl Drop for Session {
@@ -116,17 +120,54 @@ impl Glances {
 
     /// The rows that answer `question`, by `until`.
     pub async fn ask(&self, question: &Question, until: Instant) -> Result<Vec<Row>, Fault> {
-        let idlest = self.channels.iter().min_by_key(|channel| channel.waiting.load(Ordering::Relaxed));
-        let channel = idlest.ok_or(Fault::Overloaded)?;
-        let _counted = channel.count().ok_or(Fault::Overloaded)?;
-        match channel.ask(&self.server, question, until).await {
+        Ok(self.ask_for(question, Need::Rows, until).await?.0)
+    }
+
+    /// The same, and a position behind everything that was committed before: `None` where the server has none.
+    pub async fn ask_with_position(
+        &self,
+        question: &Question,
+        until: Instant,
+    ) -> Result<(Vec<Row>, Option<Position>), Fault> {
+        self.ask_for(question, Need::Position, until).await
+    }
+
+    async fn ask_for(
+        &self,
+        question: &Question,
+        need: Need,
+        until: Instant,
+    ) -> Result<(Vec<Row>, Option<Position>), Fault> {
+        match self.ask_once(question, need, until).await {
             // A connection was cut, and nothing was changed: once more on a new one.
             Err(Outcome::Lost(_)) if Instant::now() < until => {
-                channel.ask(&self.server, question, until).await.map_err(Outcome::into_fault)
+                self.ask_once(question, need, until).await.map_err(Outcome::into_fault)
             }
             answer => answer.map_err(Outcome::into_fault),
         }
     }
+
+    pub async fn ask_once(
+        &self,
+        question: &Question,
+        need: Need,
+        until: Instant,
+    ) -> Result<(Vec<Row>, Option<Position>), Outcome> {
+        let idlest = self.channels.iter().min_by_key(|channel| channel.waiting.load(Ordering::Relaxed));
+        let counted = idlest.and_then(|channel| Some((channel, channel.count()?)));
+        let (channel, _counted) = counted.ok_or(Outcome::Refused(Fault::Overloaded))?;
+        channel.ask(&self.server, question, need, until).await
+    }
+}
+
+/// What is wanted beside an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Need {
+    Rows,
+    /// Where the server stands.
+    Position,
+    /// That the server has come this far.
+    Since(Position),
 }
 
 /// One of those that wait, until it is dropped.
@@ -145,12 +186,18 @@ impl Channel {
         (self.waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(counted)
     }
 
-    async fn ask(&self, server: &Server, question: &Question, until: Instant) -> Result<Vec<Row>, Outcome> {
+    async fn ask(
+        &self,
+        server: &Server,
+        question: &Question,
+        need: Need,
+        until: Instant,
+    ) -> Result<(Vec<Row>, Option<Position>), Outcome> {
         let too_late = || Outcome::Lost("it did not answer in time".to_owned());
         let session =
             tokio::time::timeout_at(until.into(), self.session(server)).await.map_err(|_| too_late())??;
-        let answer = match tokio::time::timeout_at(until.into(), session.ask(question)).await {
-            Ok(answer) => answer.map_err(|error| outcome(&error)),
+        let answer = match tokio::time::timeout_at(until.into(), session.answer(question, need)).await {
+            Ok(answer) => answer,
             Err(_) => Err(too_late()),
         };
         if let Err(Outcome::Lost(_)) = &answer {
@@ -164,9 +211,10 @@ impl Channel {
         if let Some(session) = present.as_ref().filter(|session| !session.client.is_closed()) {
             return Ok(Arc::clone(session));
         }
-        let (client, driver) = server.connect(Purpose::Glances).await.map_err(|error| outcome(&error))?;
+        let (client, driver) = server.connect(Purpose::Glances).await?;
         metrics::counter!("db_connections_opened_total").increment(1);
-        let session = Arc::new(Session { client, driver, statements: Mutex::default() });
+        let session =
+            Arc::new(Session { client, driver, statements: Mutex::default(), reached: AtomicI64::new(0) });
         *present = Some(Arc::clone(&session));
         Ok(session)
     }
@@ -182,6 +230,53 @@ impl Channel {
 }
 
 impl Session {
+    async fn answer(&self, question: &Question, need: Need) -> Result<(Vec<Row>, Option<Position>), Outcome> {
+        match need {
+            Need::Rows => Ok((self.ask(question).await?, None)),
+            // The position is asked for behind the statement, so that nothing which that saw lies behind it.
+            Need::Position => {
+                let (rows, told) = tokio::join!(self.ask(question), self.position(position::OF_PRIMARY));
+                Ok((rows?, told?))
+            }
+            Need::Since(needed) => Ok((self.ask_since(question, needed).await?, None)),
+        }
+    }
+
+    /// Asks as soon as the server has come as far as `needed`, which it mostly has: so it is asked for both at once. A
+    /// statement sees what was there when the answer before it was given.
+    async fn ask_since(&self, question: &Question, needed: Position) -> Result<Vec<Row>, Outcome> {
+        if self.reached.load(Ordering::Relaxed) >= needed.0 {
+            return Ok(self.ask(question).await?);
+        }
+        let until = Instant::now() + position::PATIENCE;
+        let (told, rows) = tokio::join!(self.position(position::OF_REPLICA), self.ask(question));
+        let mut told = told?;
+        if told.is_some_and(|told| told >= needed) {
+            return Ok(rows?);
+        }
+        let mut asked = 1;
+        while told.is_some_and(|told| told < needed) && Instant::now() < until {
+            if asked > position::WITHOUT_PAUSE {
+                tokio::time::sleep(position::PAUSE).await;
+            }
+            asked += 1;
+            told = self.position(position::OF_REPLICA).await?;
+        }
+        match told {
+            Some(told) if told >= needed => Ok(self.ask(question).await?),
+            _ => Err(Outcome::Behind),
+        }
+    }
+
+    async fn position(&self, text: &str) -> Result<Option<Position>, tokio_postgres::Error> {
+        let question = Question::bare(text);
+        let told = position::of_row(&self.ask(&question).await?);
+        if let Some(Position(told)) = told {
+            self.reached.fetch_max(told, Ordering::Relaxed);
+        }
+        Ok(told)
+    }
+
     async fn ask(&self, question: &Question) -> Result<Vec<Row>, tokio_postgres::Error> {
         let known = self.statements().get(&question.text).cloned();
         let statement = match known {

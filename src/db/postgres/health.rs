@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::fault::Outcome;
 use super::line::Line;
+use super::position;
 use super::server::{Purpose, Server};
+use super::tide::Tide;
 use crate::db::Fault;
 use crate::error::Result;
 
 /// How often the server is looked at, and how long that may take: readiness is known within two seconds.
-const LOOKS_EVERY: Duration = Duration::from_millis(400);
-const LOOKS_FOR: Duration = Duration::from_millis(1_000);
+pub(super) const LOOKS_EVERY: Duration = Duration::from_millis(400);
+pub(super) const LOOKS_FOR: Duration = Duration::from_millis(1_000);
 
 /// What was last heard of the server.
 #[derive(Default)]
@@ -21,6 +24,8 @@ pub(super) struct Health {
     away: Mutex<Option<String>>,
     /// How often it went away.
     outages: AtomicU64,
+    /// How far it had come, where it has replicas.
+    tide: Tide,
 }
 
 impl Health {
@@ -41,20 +46,12 @@ impl Health {
     pub fn watch(&self, server: Arc<Server>, stop: &Receiver<()>) {
         let Ok(line) = Line::new(server, Purpose::Request) else { return };
         loop {
-            let until = Some(Instant::now() + LOOKS_FOR);
-            let ask = || line.open(until).and_then(|()| line.simple("select pg_is_in_recovery()", until));
-            let seen = ask().or_else(|_| {
+            let seen = self.look(&line).or_else(|_| {
                 // That its own connection was cut says nothing of the server yet.
                 line.close();
-                ask()
+                self.look(&line)
             });
-            let why = match seen {
-                Ok(Some(standby)) if standby == "t" => {
-                    Some("it is a standby, which takes no writes".to_owned())
-                }
-                Ok(_) => None,
-                Err(outcome) => Some(outcome.into_fault().to_string()),
-            };
+            let why = seen.err().map(|outcome| outcome.into_fault().to_string());
             if why.is_some() {
                 line.close();
             }
@@ -72,6 +69,25 @@ impl Health {
                 return;
             }
         }
+    }
+
+    fn look(&self, line: &Line) -> Result<(), Outcome> {
+        let asked = Instant::now();
+        let until = Some(asked + LOOKS_FOR);
+        line.open(until)?;
+        if line.server().replicas.is_empty() {
+            return line.simple("select 1", until).map(drop);
+        }
+        let cluster = line.simple(position::CLUSTER, until)?;
+        let told = line.simple(position::OF_PRIMARY, until)?;
+        if let (Some(cluster), Some(position)) = (cluster, position::parse(told.as_deref())) {
+            self.tide.note(&cluster, position, asked);
+        }
+        Ok(())
+    }
+
+    pub fn tide(&self) -> &Tide {
+        &self.tide
     }
 
     fn away(&self) -> MutexGuard<'_, Option<String>> {

@@ -189,7 +189,7 @@ impl Line {
         };
         let opening = self.opening(begin);
         // Both are on their way before the first answer is back; if the first fails, so does the second.
-        let both = async { Ok(tokio::join!(session.client.simple_query(&opening), work)) };
+        let both = async { Ok::<_, Outcome>(tokio::join!(session.client.simple_query(&opening), work)) };
         let (begun, done) = self.within(until, both)?;
         let told = begun.map_err(|error| outcome(&error))?;
         Ok((first_column(&told), done.map_err(|error| outcome(&error))?))
@@ -220,13 +220,15 @@ impl Line {
         let sent = all(session.sent.take());
         match around {
             Around::Nothing => {
-                let (sent, done) = self.within(until, async { Ok(tokio::join!(sent, work)) })?;
+                let (sent, done) =
+                    self.within(until, async { Ok::<_, Outcome>(tokio::join!(sent, work)) })?;
                 sent.map_err(|error| outcome(&error))?;
                 done.map_err(|error| outcome(&error))
             }
             // Where one fails, those behind it do, and the commit is none.
             Around::Commit => {
-                let all = async { Ok(tokio::join!(sent, work, client.batch_execute("commit"))) };
+                let all =
+                    async { Ok::<_, Outcome>(tokio::join!(sent, work, client.batch_execute("commit"))) };
                 let (sent, done, committed) = self.within(until, all)?;
                 sent.map_err(|error| outcome(&error))?;
                 let done = done.map_err(|error| outcome(&error))?;
@@ -290,10 +292,10 @@ impl Line {
         }
     }
 
-    fn within<T>(
+    fn within<T, E: Into<Outcome>>(
         &self,
         until: Option<Instant>,
-        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Outcome> {
         let answered = self.runtime.block_on(async {
             match until {
@@ -302,7 +304,7 @@ impl Line {
             }
         });
         match answered {
-            Some(answer) => answer.map_err(|error| outcome(&error)),
+            Some(answer) => answer.map_err(Into::into),
             None => Err(Outcome::Lost("it did not answer in time".to_owned())),
         }
     }
@@ -337,8 +339,11 @@ async fn all(sent: Vec<Sent>) -> Result<(), tokio_postgres::Error> {
     Ok(())
 }
 
-/// What TLS says of a certificate helps those who know TLS.
+/// What TLS says of a certificate helps those who know TLS, and what a standby says those who know which one is.
 fn with_mend(why: String) -> String {
+    if why.contains("does not allow writes") {
+        return format!("{why}: it is a standby, which takes no writes; name the primary, or every server");
+    }
     match ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|word| why.contains(word)) {
         true => format!(
             "{why}: name the authority that issued it with sslrootcert=FILE (one that signed itself is no server's)"

@@ -32,6 +32,11 @@ impl Question {
         Ok(Self { text: text.to_owned(), values })
     }
 
+    /// One without values.
+    pub fn bare(text: &str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
     pub fn types(&self) -> Vec<Type> {
         self.values.iter().map(|value| value.kind.clone()).collect()
     }

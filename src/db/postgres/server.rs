@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Client, Config, NoTls};
 
 use super::engine::on_a_thread;
-use super::fault::chain;
+use super::fault::{Outcome, outcome};
 use super::line::{Line, log_end};
 use super::migrate;
-use super::tls::{self, Trust};
+use super::tls::{self, Roots, Trust};
 use super::url::ServerUrl;
 use crate::error::{Error, Result};
 
@@ -35,6 +36,18 @@ pub struct Server {
     pub pooler: bool,
     /// Whether a server is accepted that may lose what it has acknowledged.
     pub allow_unsafe: bool,
+    pub role: Role,
+    /// Where else the same data can be read.
+    pub replicas: Vec<ServerUrl>,
+}
+
+/// What a server is in its cluster. One that is something else now is not talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It takes writes.
+    Primary,
+    /// It follows the primary and answers reads.
+    Replica,
 }
 
 /// A transaction that is to be opened. One that writes is told the server's time once its snapshot is taken: whatever it
@@ -64,45 +77,56 @@ impl Server {
         if self.pooler { 0 } else { self.connections / 4 }
     }
 
-    pub(super) async fn connect(
-        &self,
-        purpose: Purpose,
-    ) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-        let mut config = self.url.config.clone();
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<(Client, JoinHandle<()>), Outcome> {
+        // Of several servers each is asked at once: one that is frozen keeps nobody from the one that was promoted.
+        let mut asked = JoinSet::new();
+        for host in &self.url.hosts {
+            asked.spawn(reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone()));
+        }
+        let mut failed = None;
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(error)) => failed = failed.or(Some(outcome(&error))),
+                Err(_) => {}
+            }
+        }
+        Err(failed.unwrap_or_else(|| Outcome::Lost("the URL names no server".to_owned())))
+    }
+
+    /// How a session with one of the hosts begins.
+    fn settings(&self, host: &Config, purpose: Purpose) -> Config {
+        let mut config = host.clone();
         config.connect_timeout(Duration::from_secs(5)).keepalives_idle(Duration::from_secs(30));
+        // One that was demoted would answer with what was, and one that was promoted is not what we think.
+        config.target_session_attrs(match self.role {
+            Role::Primary => TargetSessionAttrs::ReadWrite,
+            Role::Replica => TargetSessionAttrs::ReadOnly,
+        });
         // A pooler refuses settings that it would have to carry over: it is told them in every transaction.
-        if !self.pooler {
-            let options = config.get_options().unwrap_or_default();
-            let (statement, lock) = match purpose {
-                Purpose::Request | Purpose::Glances => (STATEMENT_MS, LOCK_MS),
-                Purpose::Long => (0, 0),
-            };
-            let idle = if purpose == Purpose::Long { 0 } else { IDLE_IN_TRANSACTION_MS };
-            // For a common value the server thinks that to plan anew each time pays, which takes longer than the answer. A plan
-            // for any limit reckons with a tenth of all rows, and would have other processes started for them.
-            let plans = match purpose {
-                Purpose::Glances => {
-                    "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0"
-                }
-                Purpose::Request | Purpose::Long => "",
-            };
-            // What is looked up lies in memory or on flash: by the server's default of 4 a plan for any values would walk an
-            // index in the order of the answer past what the narrower one leaves out. Nothing runs for long enough to be
-            // compiled. Whoever names the server may say otherwise.
-            config.options(format!(
-                "-c random_page_cost=1.1 -c jit=off {plans} {options} -c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={idle}"
-            ));
+        if self.pooler {
+            return config;
         }
-        match self.url.trust {
-            Trust::Disable => {
-                let (client, connection) = config.connect(NoTls).await?;
-                Ok((client, drive(connection)))
-            }
-            trust => {
-                let (client, connection) = config.connect(tls::connector(trust, &self.url.roots)).await?;
-                Ok((client, drive(connection)))
-            }
-        }
+        let options = config.get_options().unwrap_or_default();
+        let (statement, lock) = match purpose {
+            Purpose::Request | Purpose::Glances => (STATEMENT_MS, LOCK_MS),
+            Purpose::Long => (0, 0),
+        };
+        let idle = if purpose == Purpose::Long { 0 } else { IDLE_IN_TRANSACTION_MS };
+        // For a common value the server thinks that to plan anew each time pays, which takes longer than the answer. A plan
+        // for any limit reckons with a tenth of all rows, and would have other processes started for them.
+        let plans = match purpose {
+            Purpose::Glances => "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0",
+            Purpose::Request | Purpose::Long => "",
+        };
+        // What is looked up lies in memory or on flash: by the server's default of 4 a plan for any values would walk an
+        // index in the order of the answer past what the narrower one leaves out. Nothing runs for long enough to be
+        // compiled. Whoever names the server may say otherwise.
+        let options = format!(
+            "-c random_page_cost=1.1 -c jit=off {plans} {options} -c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={idle}"
+        );
+        config.options(options);
+        config
     }
 
     /// The words that open a transaction here: a pooler may have given it a connection that knows no deadlines.
@@ -195,9 +219,8 @@ impl Server {
         let mine = line.simple(process, None)?;
         let other = line.block_on(async {
             let (client, _driver) = self.connect(Purpose::Request).await?;
-            client.simple_query(process).await
-        });
-        let other = other.map_err(|error| Error::broken(chain(&error)))?;
+            Ok::<_, Outcome>(client.simple_query(process).await?)
+        })?;
         let same = other.iter().any(|message| match message {
             tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == mine.as_deref(),
             _ => false,
@@ -223,14 +246,14 @@ impl Server {
             for session in sessions {
                 right &= session.await.unwrap_or(Ok(false))?;
             }
-            Ok::<bool, tokio_postgres::Error>(right)
+            Ok::<bool, Outcome>(right)
         });
         match asked {
             Ok(true) => Ok(()),
             Ok(false) => refuse(
                 "the pooler gives one session the answers of another: use another pooler, or none".to_owned(),
             ),
-            Err(error) => refuse(format!("the pooler cannot be used: {}", chain(&error))),
+            Err(outcome) => refuse(format!("the pooler cannot be used: {}", outcome.into_fault())),
         }
     }
 }
@@ -254,6 +277,20 @@ async fn ask(client: Client, first: i64) -> Result<bool, tokio_postgres::Error> 
 
 fn refuse<T>(why: String) -> Result<T> {
     Err(Error::broken(why))
+}
+
+/// Opens a session, whose driver runs by itself.
+async fn reach(
+    config: Config,
+    trust: Trust,
+    roots: Roots,
+) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+    if trust == Trust::Disable {
+        let (client, connection) = config.connect(NoTls).await?;
+        return Ok((client, drive(connection)));
+    }
+    let (client, connection) = config.connect(tls::connector(trust, &roots)).await?;
+    Ok((client, drive(connection)))
 }
 
 fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
@@ -289,7 +326,14 @@ mod tests {
     #[test]
     fn a_pooled_transaction_has_the_deadlines_of_a_session_of_our_own() {
         let url = ServerUrl::parse("postgres://localhost/a").expect("a URL");
-        let server = Server { url, connections: 1, pooler: true, allow_unsafe: false };
+        let server = Server {
+            url,
+            connections: 1,
+            pooler: true,
+            allow_unsafe: false,
+            role: Role::Primary,
+            replicas: Vec::new(),
+        };
         for begin in [Begin::Read, Begin::Write, Begin::Alone] {
             let text = server.begin(begin, Purpose::Request);
             for deadline in [

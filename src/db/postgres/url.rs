@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{Host, SslMode};
 use url::form_urlencoded;
 
 use super::tls::{Roots, Trust};
@@ -12,7 +12,10 @@ use super::tls::{Roots, Trust};
 /// A `postgres://` URL. It is shown without its password.
 #[derive(Clone)]
 pub struct ServerUrl {
-    pub(super) config: Config,
+    /// All of it, as it was written.
+    config: Config,
+    /// The same for each host that it names.
+    pub(super) hosts: Vec<Config>,
     pub(super) trust: Trust,
     pub(super) roots: Roots,
 }
@@ -46,20 +49,22 @@ impl ServerUrl {
             (Trust::Disable | Trust::Prefer, Some(_)) => return None,
             _ => {}
         }
-        let mut config = Config::from_str(&format!("{base}?{}", others.finish())).ok()?;
-        config.ssl_mode(match trust {
-            Trust::Disable => SslMode::Disable,
-            Trust::Prefer => SslMode::Prefer,
-            Trust::Require | Trust::VerifyCa | Trust::VerifyFull => SslMode::Require,
-        });
-        if config.get_application_name().is_none() {
-            config.application_name("guildhall");
-        }
-        // Of several, the one that takes writes, wherever it moved; the others would answer and be of no use.
-        if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        Some(Self { config, trust, roots: roots.unwrap_or(Roots::System) })
+        let options = others.finish();
+        let read = |base: &str| {
+            let mut config = Config::from_str(&format!("{base}?{options}")).ok()?;
+            config.ssl_mode(match trust {
+                Trust::Disable => SslMode::Disable,
+                Trust::Prefer => SslMode::Prefer,
+                Trust::Require | Trust::VerifyCa | Trust::VerifyFull => SslMode::Require,
+            });
+            if config.get_application_name().is_none() {
+                config.application_name("guildhall");
+            }
+            Some(config)
+        };
+        let config = read(base)?;
+        let hosts = for_each_host(base).iter().map(|base| read(base)).collect::<Option<_>>()?;
+        Some(Self { config, hosts, trust, roots: roots.unwrap_or(Roots::System) })
     }
 
     /// Whether data and the password would cross a network in clear text, or to whoever answers.
@@ -73,6 +78,14 @@ impl ServerUrl {
         });
         !local && !matches!(self.trust, Trust::VerifyCa | Trust::VerifyFull)
     }
+}
+
+/// The part of a URL before its `?`, once for each of the hosts that it names: with a port each, or with one for all.
+fn for_each_host(base: &str) -> Vec<String> {
+    let (scheme, rest) = base.split_once("://").unwrap_or(("", base));
+    let (authority, database) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{database}")).collect()
 }
 
 impl fmt::Display for ServerUrl {
@@ -117,10 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn of_several_servers_the_primary_is_meant() {
-        let meant = |url| ServerUrl::parse(url).map(|url| url.config.get_target_session_attrs());
-        assert_eq!(meant("postgres://one,two:5433/market"), Some(TargetSessionAttrs::ReadWrite));
-        assert_eq!(meant("postgres://one/market"), Some(TargetSessionAttrs::Any));
+    fn each_of_several_servers_can_be_asked() {
+        let url = ServerUrl::parse("postgres://app:pw@one,two:5433/market").expect("a URL");
+        let each = url.hosts.iter().map(|host| (host.get_hosts(), host.get_ports(), host.get_password()));
+        let host = |name: &str| Host::Tcp(name.to_owned());
+        let password = Some("pw".as_bytes());
+        assert_eq!(
+            each.collect::<Vec<_>>(),
+            [(&[host("one")][..], &[5432][..], password), (&[host("two")], &[5433], password)]
+        );
     }
 
     #[test]

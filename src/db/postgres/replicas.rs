@@ -1,0 +1,316 @@
+//! Servers that follow the primary and answer reads which may be a moment old. Whatever one of them cannot answer well, the
+//! primary is asked; one that lags, fails or is no replica any more is left alone until a look finds it in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use metrics::Counter;
+use tokio::sync::oneshot;
+use tokio_postgres::Row;
+
+use super::engine::{Job, on_a_thread, spawn, work_through};
+use super::fault::Outcome;
+use super::glance::{Glances, Need};
+use super::health::{Health, LOOKS_EVERY, LOOKS_FOR};
+use super::line::Line;
+use super::position;
+use super::question::Question;
+use super::server::{Purpose, Role, Server};
+use super::transaction::read_in;
+use super::url::ServerUrl;
+use crate::db::fresh::{Freshness, Position};
+use crate::db::{Fault, Shared, Tx};
+use crate::error::{Error, Result};
+
+/// What is older is not shown to anybody.
+const OLDEST: Duration = Duration::from_secs(2);
+/// From the moment that a replica is asked until the primary is asked instead.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Jobs that may wait for one; the next one goes to the primary.
+const QUEUE: usize = 512;
+
+const PROMOTED: &str = "it is no replica any more: it was promoted";
+const NOT_OURS: &str = "it does not follow the server of database_url";
+
+/// All of them, looked at until this is dropped.
+pub(super) struct Replicas {
+    each: Vec<Arc<Replica>>,
+    _looking: Vec<Sender<()>>,
+}
+
+pub(super) struct Replica {
+    name: String,
+    server: Arc<Server>,
+    health: Arc<Health>,
+    glances: Glances,
+    reads: Sender<Job>,
+    /// Reads on their way.
+    busy: AtomicUsize,
+    is_in_order: AtomicBool,
+    /// How far it has certainly come, and how far it did not come in time.
+    reached: AtomicI64,
+    missed: AtomicI64,
+    served: Counter,
+    behind: Counter,
+    failed: Counter,
+}
+
+/// What a replica had to say: `None` is nothing of use.
+type Told<T> = Option<T>;
+
+/// The server at `url`, as one that follows `primary`. A pooler before that one says nothing of this one.
+fn following(primary: &Server, url: &ServerUrl) -> Server {
+    Server { url: url.clone(), role: Role::Replica, pooler: false, replicas: Vec::new(), ..primary.clone() }
+}
+
+/// Looks once at each replica: what it calls itself, or why it is of no use.
+pub(in crate::db) fn look_at_replicas(primary: &Server) -> Vec<(String, Result<String>)> {
+    let ask = |server: Server, text| {
+        on_a_thread("db-look", Arc::new(server), Purpose::Request, |line| Ok(line.simple(text, None)?))
+    };
+    let cluster = ask(primary.clone(), position::CLUSTER);
+    let look = |url: &ServerUrl| {
+        let server = following(primary, url);
+        let theirs = ask(server.clone(), position::CLUSTER)?;
+        if cluster.as_ref().is_ok_and(|ours| *ours != theirs) {
+            return Err(Error::broken(NOT_OURS));
+        }
+        match ask(server.clone(), position::OF_REPLICA)? {
+            Some(_) => Ok(ask(server, "select current_setting('server_version')")?.unwrap_or_default()),
+            None => Err(Error::broken(PROMOTED)),
+        }
+    };
+    primary.replicas.iter().map(|url| (url.to_string(), look(url))).collect()
+}
+
+impl Replicas {
+    /// Begins to look at each of the replicas of `primary`; they answer once they are found in order.
+    pub fn start(primary: &Server, health: &Arc<Health>, shared: &Arc<Shared>) -> Result<Self> {
+        let (mut each, mut looking) = (Vec::new(), Vec::new());
+        for url in &primary.replicas {
+            let replica = Arc::new(Replica::start(following(primary, url), health, shared)?);
+            let (look, stop) = bounded(0);
+            let looked_at = Arc::clone(&replica);
+            spawn("db-look-replica", move || looked_at.watch(&stop))?;
+            each.push(replica);
+            looking.push(look);
+        }
+        Ok(Self { each, _looking: looking })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
+
+    /// The least busy of those that can be expected to answer.
+    pub fn one(&self, freshness: Freshness) -> Option<(&Replica, Option<Position>)> {
+        let needed = match freshness {
+            Freshness::Present => return None,
+            Freshness::Since(position) => Some(position),
+            Freshness::Recent => None,
+        };
+        let able = self.each.iter().filter(|replica| replica.can_be_asked(needed));
+        let idlest = able.min_by_key(|replica| replica.busy.load(Ordering::Relaxed))?;
+        Some((idlest.as_ref(), needed))
+    }
+}
+
+impl Replica {
+    fn start(server: Server, health: &Arc<Health>, shared: &Arc<Shared>) -> Result<Self> {
+        let name = server.url.to_string();
+        let server = Arc::new(server);
+        let shared_by_glances = server.for_glances();
+        let (reads, queue) = bounded::<Job>(QUEUE);
+        for _ in 0..server.connections - shared_by_glances {
+            let (server, shared, queue) = (Arc::clone(&server), Arc::clone(shared), queue.clone());
+            spawn("db-replica", move || {
+                work_through(server, &shared, || queue.try_recv().ok(), || queue.recv());
+            })?;
+        }
+        let counted = |outcome| metrics::counter!("db_replica_reads_total", "outcome" => outcome);
+        Ok(Self {
+            name,
+            glances: Glances::new(Arc::clone(&server), shared_by_glances),
+            server,
+            health: Arc::clone(health),
+            reads,
+            busy: AtomicUsize::new(0),
+            is_in_order: AtomicBool::new(false),
+            reached: AtomicI64::new(0),
+            missed: AtomicI64::new(0),
+            served: counted("served"),
+            behind: counted("behind"),
+            failed: counted("failed"),
+        })
+    }
+
+    /// One that did not come far enough in time is not waited for again before it has.
+    fn can_be_asked(&self, needed: Option<Position>) -> bool {
+        let has_caught_up = || self.reached.load(Ordering::Relaxed) >= self.missed.load(Ordering::Relaxed);
+        self.is_in_order.load(Ordering::Relaxed) && (needed.is_none() || has_caught_up())
+    }
+
+    /// The rows that answer `question`.
+    pub async fn glance(
+        &self,
+        question: &Question,
+        needed: Option<Position>,
+        until: Instant,
+    ) -> Told<Vec<Row>> {
+        let until = until.min(Instant::now() + PATIENCE);
+        let need = needed.map_or(Need::Rows, Need::Since);
+        let _busy = Busy::one_more(&self.busy);
+        let answer = self.glances.ask_once(question, need, until).await;
+        self.heard(needed, answer.map(|(rows, _)| rows))
+    }
+
+    /// What `work` makes of a snapshot.
+    pub async fn read<T, F>(&self, work: Arc<F>, needed: Option<Position>, until: Instant) -> Told<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
+    {
+        let until = until.min(Instant::now() + PATIENCE);
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |line, shared| {
+            if !reply.is_closed() {
+                let _ = reply.send(answer_in(line, shared, work.as_ref(), needed, until));
+            }
+        });
+        let _busy = Busy::one_more(&self.busy);
+        self.reads.try_send(job).ok()?;
+        let answer = match tokio::time::timeout_at(until.into(), answer).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(Outcome::Lost("its thread went away".to_owned()))),
+            Err(_) => Err(Outcome::Lost("it did not answer in time".to_owned())),
+        };
+        self.heard(needed, answer)?
+    }
+
+    /// Learns from an answer, and lets through what is of use.
+    fn heard<T>(&self, needed: Option<Position>, answer: Result<T, Outcome>) -> Told<T> {
+        match answer {
+            Ok(value) => {
+                self.served.increment(1);
+                if let Some(Position(needed)) = needed {
+                    self.reached.fetch_max(needed, Ordering::Relaxed);
+                }
+                return Some(value);
+            }
+            Err(Outcome::Behind) => {
+                self.behind.increment(1);
+                if let Some(Position(needed)) = needed {
+                    self.missed.fetch_max(needed, Ordering::Relaxed);
+                }
+            }
+            Err(outcome) => {
+                self.failed.increment(1);
+                if let Outcome::Lost(why) = outcome {
+                    self.judge(Err(why));
+                }
+            }
+        }
+        None
+    }
+
+    fn watch(&self, stop: &Receiver<()>) {
+        let Ok(line) = Line::new(Arc::clone(&self.server), Purpose::Request) else { return };
+        loop {
+            let seen = self.look(&line);
+            if seen.is_err() {
+                line.close();
+            }
+            self.judge(seen);
+            if stop.recv_timeout(LOOKS_EVERY) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    }
+
+    /// How old what it shows is at most; an error says why it cannot be asked.
+    fn look(&self, line: &Line) -> Result<Duration, String> {
+        let until = Some(Instant::now() + LOOKS_FOR);
+        let fail = |outcome: Outcome| outcome.into_fault().to_string();
+        line.open(until).map_err(fail)?;
+        let cluster = line.simple(position::CLUSTER, until).map_err(fail)?.unwrap_or_default();
+        let told = line.simple(position::OF_REPLICA, until).map_err(fail)?;
+        let Some(position) = position::parse(told.as_deref()) else {
+            return Err(PROMOTED.to_owned());
+        };
+        if !self.health.tide().is_of(&cluster) {
+            return Err(NOT_OURS.to_owned());
+        }
+        self.reached.fetch_max(position.0, Ordering::Relaxed);
+        self.health.tide().age(position).ok_or_else(|| "it lags by more than is known".to_owned())
+    }
+
+    /// Whether it is asked from now on.
+    fn judge(&self, seen: Result<Duration, String>) {
+        if let Ok(age) = seen {
+            metrics::gauge!("db_replica_lag_seconds", "replica" => self.name.clone()).set(age);
+        }
+        let why = match seen {
+            Ok(age) if age <= OLDEST => None,
+            Ok(age) => Some(format!("it lags by {:.1} s", age.as_secs_f32())),
+            Err(why) => Some(why),
+        };
+        let is_in_order = why.is_none();
+        let was_in_order = self.is_in_order.swap(is_in_order, Ordering::Relaxed);
+        metrics::gauge!("db_replica_available", "replica" => self.name.clone()).set(if is_in_order {
+            1.0
+        } else {
+            0.0
+        });
+        let replica = self.name.as_str();
+        match (was_in_order, why) {
+            (true, Some(why)) => tracing::warn!(replica, why, "a replica is left alone"),
+            (false, Some(why)) => tracing::debug!(replica, why, "a replica is still left alone"),
+            (false, None) => tracing::info!(replica, "a replica answers"),
+            (true, None) => {}
+        }
+    }
+}
+
+/// Runs `work` on a snapshot that has `needed` in it; `None` where it refuses.
+fn answer_in<T>(
+    line: &Line,
+    shared: &Shared,
+    work: &impl Fn(&Tx) -> Result<T>,
+    needed: Option<Position>,
+    until: Instant,
+) -> Result<Option<T>, Outcome> {
+    if let Some(needed) = needed {
+        line.open(Some(until))?;
+        position::reach(line, needed, until).inspect_err(|outcome| {
+            if matches!(outcome, Outcome::Lost(_)) {
+                line.close();
+            }
+        })?;
+    }
+    let mut told = None;
+    read_in(line, shared, Some(until), work, |outcome| told = Some(outcome));
+    match told {
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(Error::Database(Fault::Away(why)))) => Err(Outcome::Lost(why)),
+        Some(Err(Error::Database(fault))) => Err(Outcome::Refused(fault)),
+        // What is not there may be there by now.
+        Some(Err(_)) | None => Ok(None),
+    }
+}
+
+/// One of those that wait, until it is dropped.
+struct Busy<'c>(&'c AtomicUsize);
+
+impl<'c> Busy<'c> {
+    fn one_more(count: &'c AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,117 @@
+//! How far the primary had come, and when: so what a replica lacks is told as a time, by one clock.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::db::fresh::Position;
+
+/// Positions that are remembered; with a look every 0.4 s, of the last minute.
+const REMEMBERED: usize = 150;
+
+#[derive(Default)]
+pub(super) struct Tide(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    /// Which cluster it is: copies of another are no replicas.
+    cluster: Option<String>,
+    marks: VecDeque<Mark>,
+}
+
+struct Mark {
+    position: Position,
+    /// When the primary had certainly come no further.
+    last: Instant,
+}
+
+impl Tide {
+    /// The primary of `cluster` was asked at `asked`, and stood at `position` a moment later.
+    pub fn note(&self, cluster: &str, position: Position, asked: Instant) {
+        let mut seen = self.seen();
+        if seen.cluster.as_deref() != Some(cluster) {
+            *seen = Seen { cluster: Some(cluster.to_owned()), marks: VecDeque::new() };
+        }
+        // One that was promoted may stand before what its predecessor had written and no replica had.
+        seen.marks.retain(|mark| mark.position <= position);
+        match seen.marks.back_mut() {
+            Some(mark) if mark.position == position => mark.last = asked,
+            _ => seen.marks.push_back(Mark { position, last: asked }),
+        }
+        if seen.marks.len() > REMEMBERED {
+            seen.marks.pop_front();
+        }
+    }
+
+    pub fn is_of(&self, cluster: &str) -> bool {
+        self.seen().cluster.as_deref() == Some(cluster)
+    }
+
+    /// How old what lies at `position` is at most; `None` when that is longer than is known.
+    pub fn age(&self, position: Position) -> Option<Duration> {
+        let seen = self.seen();
+        let newest = seen.marks.back()?;
+        if newest.position <= position {
+            return Some(Duration::ZERO);
+        }
+        let reached = seen.marks.iter().rev().find(|mark| mark.position <= position)?;
+        Some(reached.last.elapsed())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tide(marks: &[(i64, u64)]) -> Tide {
+        let (tide, now) = (Tide::default(), Instant::now());
+        for (position, seconds_ago) in marks {
+            let asked =
+                now.checked_sub(Duration::from_secs(*seconds_ago)).expect("the machine runs for longer");
+            tide.note("ours", Position(*position), asked);
+        }
+        tide
+    }
+
+    fn age_s(tide: &Tide, position: i64) -> Option<u64> {
+        tide.age(Position(position)).map(|age| age.as_secs())
+    }
+
+    #[test]
+    fn what_a_replica_lacks_is_told_as_a_time() {
+        let tide = tide(&[(10, 9), (20, 6), (30, 3)]);
+        assert_eq!(
+            [30, 29, 20, 15, 9].map(|at| age_s(&tide, at)),
+            [Some(0), Some(6), Some(6), Some(9), None]
+        );
+    }
+
+    #[test]
+    fn a_primary_that_rested_was_there_until_it_was_last_asked() {
+        assert_eq!(age_s(&tide(&[(10, 9), (10, 2), (20, 1)]), 10), Some(2));
+    }
+
+    #[test]
+    fn a_primary_that_was_promoted_starts_where_it_stands() {
+        let tide = tide(&[(10, 9), (30, 6), (20, 3)]);
+        assert_eq!([20, 10].map(|at| age_s(&tide, at)), [Some(0), Some(9)]);
+    }
+
+    #[test]
+    fn nothing_is_known_of_another_cluster() {
+        let tide = tide(&[(10, 9)]);
+        assert!(tide.is_of("ours") && !tide.is_of("theirs"));
+        tide.note("theirs", Position(5), Instant::now());
+        assert!(tide.is_of("theirs"));
+        assert_eq!(age_s(&tide, 4), None);
+    }
+
+    #[test]
+    fn before_the_primary_was_seen_nothing_is_known() {
+        assert_eq!(age_s(&Tide::default(), 10), None);
+    }
+}
