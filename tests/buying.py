@@ -26,6 +26,7 @@ class Client(threading.Thread):
         self.payments = []        # ids of acknowledged payments
         self.reviews = set()      # orders whose review was acknowledged
         self.acknowledged = 0
+        self.answered_at = []     # where somebody wants to know when nothing was
         self.under_way = None     # the request without an answer
         self.wrong = None
 
@@ -106,6 +107,46 @@ class Client(threading.Thread):
             page = self.server.expect(200, "GET", path + query, self.buyer)
             yield from page["data"]
             query = page["next_cursor"] and f"?limit=100&cursor={page['next_cursor']}"
+
+
+class Retrying(Client):
+    """Sends again, with its key, what was refused because the database was away, and remembers when each was answered."""
+
+    #: Seconds that a request may need in all.
+    gives_up_after_s = 90.0
+
+    def send(self, status, *request):
+        key, deadline = f"{self.name_of_work}/{self.acknowledged}", time.monotonic() + self.gives_up_after_s
+        while True:
+            came, answer = self.server.request(*request, key=key)
+            if came == 202:
+                came, answer = self.settled(answer["id"], deadline)
+            if came == status:
+                self.acknowledged += 1
+                self.answered_at.append(time.monotonic())
+                return answer
+            waits = came == 503 or came == 409 and answer["code"] == "idempotency_in_progress"
+            if not waits or time.monotonic() > deadline:
+                raise Refused(*request[:2], came, answer)
+            time.sleep(0.05)
+
+    def settled(self, payment, deadline):
+        """A charge whose outcome was unknown has succeeded."""
+        while time.monotonic() < deadline:
+            came, found = self.server.request("GET", f"/payments/{payment}", self.buyer)
+            if came == 200 and found["status"] == "success":
+                return 201, found
+            time.sleep(0.2)
+        return 202, None
+
+
+def until(what, holds, within_s):
+    """Seconds until it held."""
+    began = time.monotonic()
+    while not holds():
+        expect(time.monotonic() - began < within_s, f"not within {within_s} s: {what}")
+        time.sleep(0.02)
+    return time.monotonic() - began
 
 
 def expect(holds, otherwise):

@@ -91,7 +91,7 @@ impl Engine {
     }
 
     /// One that may answer, and how far it has to have come.
-    fn replica(&self, fresh: Freshness) -> Option<(&Replica, Option<Position>)> {
+    fn replica(&self, fresh: Freshness) -> Option<(&Replica, Position)> {
         self.replicas.get()?.one(fresh)
     }
 

@@ -249,23 +249,31 @@ impl Session {
             return Ok(self.ask(question).await?);
         }
         let until = Instant::now() + position::PATIENCE;
-        let (told, rows) = tokio::join!(self.position(position::OF_REPLICA), self.ask(question));
-        let mut told = told?;
-        if told.is_some_and(|told| told >= needed) {
-            return Ok(rows?);
+        let rows = async { self.ask(question).await.map_err(Outcome::from) };
+        match tokio::try_join!(self.require(needed, until), rows) {
+            Err(Outcome::Behind) => {}
+            both => return both.map(|((), rows)| rows),
         }
         let mut asked = 1;
-        while told.is_some_and(|told| told < needed) && Instant::now() < until {
+        while Instant::now() < until {
+            match self.require(needed, until).await {
+                Err(Outcome::Behind) => {}
+                Err(outcome) => return Err(outcome),
+                Ok(()) => return Ok(self.ask(question).await?),
+            }
+            asked += 1;
             if asked > position::WITHOUT_PAUSE {
                 tokio::time::sleep(position::PAUSE).await;
             }
-            asked += 1;
-            told = self.position(position::OF_REPLICA).await?;
         }
-        match told {
-            Some(told) if told >= needed => Ok(self.ask(question).await?),
-            _ => Err(Outcome::Behind),
-        }
+        Err(Outcome::Behind)
+    }
+
+    /// That the server has come as far as `needed`, and says so in time.
+    async fn require(&self, needed: Position, until: Instant) -> Result<(), Outcome> {
+        let asked = self.position(position::OF_REPLICA);
+        let told = tokio::time::timeout_at(until.into(), asked).await.map_err(|_| Outcome::Behind)??;
+        if told >= Some(needed) { Ok(()) } else { Err(Outcome::Behind) }
     }
 
     async fn position(&self, text: &str) -> Result<Option<Position>, tokio_postgres::Error> {

@@ -20,6 +20,7 @@ use super::question::{Bound, Question};
 use super::search;
 use super::server::{Begin, Purpose, Server};
 use crate::db::Param;
+use crate::db::fresh::Position;
 use crate::error::Result;
 
 /// The texts that Sql builders make are many, but not without end.
@@ -45,6 +46,8 @@ struct Session {
     statements: RefCell<HashMap<String, Statement>>,
     /// What was sent and not heard of.
     sent: RefCell<Vec<Sent>>,
+    /// How far a replica had come when it was last asked.
+    reached: Cell<Option<Position>>,
 }
 
 type Sent = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>;
@@ -129,9 +132,20 @@ impl Line {
         })?;
         metrics::counter!("db_connections_opened_total").increment(1);
         let (statements, sent) = (RefCell::default(), RefCell::default());
-        let session = Session { client: Rc::new(client), driver, statements, sent };
+        let session = Session { client: Rc::new(client), driver, statements, sent, reached: Cell::default() };
         self.session.replace(Some(session));
         Ok(())
+    }
+
+    /// How far the server of this connection is known to have come, where it is a replica.
+    pub fn reached(&self) -> Option<Position> {
+        self.session.borrow().as_ref().and_then(|session| session.reached.get())
+    }
+
+    pub fn has_reached(&self, position: Option<Position>) {
+        if let Some(session) = self.session.borrow().as_ref() {
+            session.reached.set(position);
+        }
     }
 
     /// Lets go of the connection.

@@ -34,11 +34,19 @@ pub(super) fn parse(told: Option<&str>) -> Option<Position> {
 
 /// Waits until the server behind `line` has come as far as `needed`.
 pub(super) fn reach(line: &Line, needed: Position, until: Instant) -> Result<(), Outcome> {
+    if line.reached() >= Some(needed) {
+        return Ok(());
+    }
     let until = until.min(Instant::now() + PATIENCE);
     let mut asked = 0;
     loop {
-        let reached = parse(line.simple(OF_REPLICA, Some(until))?.as_deref());
-        if reached.is_some_and(|reached| reached >= needed) {
+        let told = line.simple(OF_REPLICA, Some(until)).map_err(|outcome| match outcome {
+            Outcome::Lost(_) if Instant::now() >= until => Outcome::Behind,
+            other => other,
+        })?;
+        let reached = parse(told.as_deref());
+        if reached >= Some(needed) {
+            line.has_reached(reached);
             return Ok(());
         }
         asked += 1;

@@ -37,6 +37,7 @@ const NOT_OURS: &str = "it does not follow the server of database_url";
 /// All of them, looked at until this is dropped.
 pub(super) struct Replicas {
     each: Vec<Arc<Replica>>,
+    health: Arc<Health>,
     _looking: Vec<Sender<()>>,
 }
 
@@ -97,7 +98,7 @@ impl Replicas {
             each.push(replica);
             looking.push(look);
         }
-        Ok(Self { each, _looking: looking })
+        Ok(Self { each, health: Arc::clone(health), _looking: looking })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -105,11 +106,11 @@ impl Replicas {
     }
 
     /// The least busy of those that can be expected to answer.
-    pub fn one(&self, freshness: Freshness) -> Option<(&Replica, Option<Position>)> {
+    pub fn one(&self, freshness: Freshness) -> Option<(&Replica, Position)> {
         let needed = match freshness {
             Freshness::Present => return None,
-            Freshness::Since(position) => Some(position),
-            Freshness::Recent => None,
+            Freshness::Since(position) => position,
+            Freshness::Recent => self.health.tide().before(OLDEST)?,
         };
         let able = self.each.iter().filter(|replica| replica.can_be_asked(needed));
         let idlest = able.min_by_key(|replica| replica.busy.load(Ordering::Relaxed))?;
@@ -147,27 +148,21 @@ impl Replica {
     }
 
     /// One that did not come far enough in time is not waited for again before it has.
-    fn can_be_asked(&self, needed: Option<Position>) -> bool {
-        let has_caught_up = || self.reached.load(Ordering::Relaxed) >= self.missed.load(Ordering::Relaxed);
-        self.is_in_order.load(Ordering::Relaxed) && (needed.is_none() || has_caught_up())
+    fn can_be_asked(&self, needed: Position) -> bool {
+        let (reached, missed) = (self.reached.load(Ordering::Relaxed), self.missed.load(Ordering::Relaxed));
+        self.is_in_order.load(Ordering::Relaxed) && (reached >= missed || reached >= needed.0)
     }
 
     /// The rows that answer `question`.
-    pub async fn glance(
-        &self,
-        question: &Question,
-        needed: Option<Position>,
-        until: Instant,
-    ) -> Told<Vec<Row>> {
+    pub async fn glance(&self, question: &Question, needed: Position, until: Instant) -> Told<Vec<Row>> {
         let until = until.min(Instant::now() + PATIENCE);
-        let need = needed.map_or(Need::Rows, Need::Since);
         let _busy = Busy::one_more(&self.busy);
-        let answer = self.glances.ask_once(question, need, until).await;
+        let answer = self.glances.ask_once(question, Need::Since(needed), until).await;
         self.heard(needed, answer.map(|(rows, _)| rows))
     }
 
     /// What `work` makes of a snapshot.
-    pub async fn read<T, F>(&self, work: Arc<F>, needed: Option<Position>, until: Instant) -> Told<T>
+    pub async fn read<T, F>(&self, work: Arc<F>, needed: Position, until: Instant) -> Told<T>
     where
         T: Send + 'static,
         F: Fn(&Tx) -> Result<T> + Send + Sync + 'static,
@@ -189,20 +184,16 @@ impl Replica {
     }
 
     /// Learns from an answer, and lets through what is of use.
-    fn heard<T>(&self, needed: Option<Position>, answer: Result<T, Outcome>) -> Told<T> {
+    fn heard<T>(&self, needed: Position, answer: Result<T, Outcome>) -> Told<T> {
         match answer {
             Ok(value) => {
                 self.served.increment(1);
-                if let Some(Position(needed)) = needed {
-                    self.reached.fetch_max(needed, Ordering::Relaxed);
-                }
+                self.reached.fetch_max(needed.0, Ordering::Relaxed);
                 return Some(value);
             }
             Err(Outcome::Behind) => {
                 self.behind.increment(1);
-                if let Some(Position(needed)) = needed {
-                    self.missed.fetch_max(needed, Ordering::Relaxed);
-                }
+                self.missed.fetch_max(needed.0, Ordering::Relaxed);
             }
             Err(outcome) => {
                 self.failed.increment(1);
@@ -277,17 +268,15 @@ fn answer_in<T>(
     line: &Line,
     shared: &Shared,
     work: &impl Fn(&Tx) -> Result<T>,
-    needed: Option<Position>,
+    needed: Position,
     until: Instant,
 ) -> Result<Option<T>, Outcome> {
-    if let Some(needed) = needed {
-        line.open(Some(until))?;
-        position::reach(line, needed, until).inspect_err(|outcome| {
-            if matches!(outcome, Outcome::Lost(_)) {
-                line.close();
-            }
-        })?;
-    }
+    line.open(Some(until))?;
+    position::reach(line, needed, until).inspect_err(|outcome| {
+        if matches!(outcome, Outcome::Lost(_)) {
+            line.close();
+        }
+    })?;
     let mut told = None;
     read_in(line, shared, Some(until), work, |outcome| told = Some(outcome));
     match told {

@@ -58,6 +58,13 @@ impl Tide {
         Some(reached.last.elapsed())
     }
 
+    /// Where the primary was at most, so long ago: whoever has come this far lacks nothing that is older.
+    pub fn before(&self, age: Duration) -> Option<Position> {
+        let seen = self.seen();
+        let since = seen.marks.iter().find(|mark| mark.last.elapsed() <= age);
+        since.or(seen.marks.back()).map(|mark| mark.position)
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,6 +100,15 @@ mod tests {
     #[test]
     fn a_primary_that_rested_was_there_until_it_was_last_asked() {
         assert_eq!(age_s(&tide(&[(10, 9), (10, 2), (20, 1)]), 10), Some(2));
+    }
+
+    #[test]
+    fn what_is_old_lies_before_where_the_primary_was_then() {
+        let tide = tide(&[(10, 9), (20, 6), (30, 3)]);
+        let before = |seconds| tide.before(Duration::from_secs(seconds)).map(|Position(at)| at);
+        // Of a primary that is silent the last word counts.
+        assert_eq!([12, 7, 5, 2].map(before), [Some(10), Some(20), Some(30), Some(30)]);
+        assert_eq!(Tide::default().before(Duration::ZERO), None);
     }
 
     #[test]
