@@ -30,6 +30,7 @@ class Server:
 
     def __init__(self, directory, database_url=None, embedded=False):
         self.directory = pathlib.Path(directory)
+        self.binary = BINARY
         self.port = postgres.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
@@ -62,7 +63,7 @@ class Server:
         """Starts it and returns the seconds until it was ready."""
         began = time.monotonic()
         with open(self.directory / "server.log", "ab") as log:
-            self.process = subprocess.Popen([BINARY], env=self.environment, cwd=self.directory, stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.binary], env=self.environment, cwd=self.directory, stdout=log, stderr=log)
         while time.monotonic() < began + 20:
             if self.process.poll() is not None:
                 raise SystemExit(f"the server ended: {self.log()[-2000:]}")
@@ -92,7 +93,7 @@ class Server:
     def run(self, *arguments, text=None):
         """Runs another command of the program on the same data."""
         return subprocess.run(
-            [BINARY, *arguments], env=self.environment, cwd=self.directory, input=text, text=True,
+            [self.binary, *arguments], env=self.environment, cwd=self.directory, input=text, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
 
