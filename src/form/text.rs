@@ -32,7 +32,7 @@ impl<L: TextLimits> Text<L> {
     pub fn parse(text: &str) -> Result<Self, Wrong> {
         let length = text.chars().count();
         if text.chars().any(|symbol| forbidden(symbol, L::MULTILINE)) {
-            let allowed = if L::MULTILINE { " other than newline and tab" } else { "" };
+            let allowed = if L::MULTILINE { " other than newline and tab; a line ends with \\n alone" } else { "" };
             return Err(Wrong::new("invalid_characters", format!("remove the control characters{allowed}")));
         }
         if length > L::MAX {
@@ -76,7 +76,7 @@ impl<L: TextLimits> Field for Text<L> {
     fn schema() -> Value {
         // The same characters as `forbidden`.
         let bad = match L::MULTILINE {
-            true => r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069",
+            true => r"\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069",
             false => r"\u0000-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069",
         };
         match L::MIN {
@@ -100,7 +100,7 @@ impl<L: TextLimits> Field for Text<L> {
 
 /// Control characters, and the invisible ones that turn the direction of what follows.
 fn forbidden(symbol: char, multiline: bool) -> bool {
-    let layout = multiline && matches!(symbol, '\n' | '\t' | '\r');
+    let layout = multiline && matches!(symbol, '\n' | '\t');
     let bidi = matches!(symbol, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     (symbol.is_control() && !layout) || bidi
 }
