@@ -49,6 +49,7 @@ migrations! {
     17 "0017_told" needs 16,
     18 "0018_fewer_trees" needs 18,
     19 "0019_plain_checks" needs 18,
+    20 "0020_homes" needs 20,
 }
 
 /// A step that a database has had.

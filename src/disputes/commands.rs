@@ -165,8 +165,8 @@ fn speak(tx: &Tx, order: &Order, dispute: &Dispute, side: Side) -> Result<()> {
     let answered_at = dispute.is_answered_by(order, side).then(|| tx.now());
     let noted = tx.execute(
         "update disputes set answered_at = coalesce(answered_at, $2), version = version + 1
-         where id = $1 and status = 'open'",
-        params![dispute.id, answered_at],
+         where id = $1 and status = 'open' and order_id = $3",
+        params![dispute.id, answered_at, dispute.order_id],
     )?;
     match noted {
         0 => Err(closed(queries::find(tx, dispute.id)?.map_or(dispute.status, |dispute| dispute.status))),

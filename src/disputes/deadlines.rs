@@ -81,8 +81,9 @@ fn escalate(tx: &Tx, order: &Order, dispute: &Dispute) -> Result<()> {
 
 fn move_on(tx: &Tx, dispute: &Dispute, decide_by: Time, reminded_at: Option<Time>) -> Result<()> {
     tx.send(
-        "update disputes set decide_by = $2, reminded_at = $3, version = version + 1 where id = $1 and status = 'open'",
-        params![dispute.id, decide_by, reminded_at],
+        "update disputes set decide_by = $2, reminded_at = $3, version = version + 1
+         where id = $1 and status = 'open' and order_id = $4",
+        params![dispute.id, decide_by, reminded_at, dispute.order_id],
     )?;
     events::schedule(tx, DEADLINE, dispute.id, Dispute::next_look(tx.now(), decide_by))
 }

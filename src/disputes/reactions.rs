@@ -49,8 +49,8 @@ fn close(tx: &Tx, event: &Event) -> Result<()> {
     let closed = tx.execute(
         "update disputes set status = $2, refund_minor = $3, decided_by = $4, decision = $5, closed_at = $6,
              version = version + 1
-         where id = $1 and status = 'open'",
-        params![dispute.id, status, refund.minor(), event.actor_id, reason, tx.now()],
+         where id = $1 and status = 'open' and order_id = $7",
+        params![dispute.id, status, refund.minor(), event.actor_id, reason, tx.now(), dispute.order_id],
     )?;
     if closed == 0 {
         return Err(missing());

@@ -36,8 +36,9 @@ pub fn post(tx: &Tx, journal: &Journal) -> Result<()> {
     )?;
     for (number, (account, amount)) in (1_i64..).zip(journal.lines) {
         tx.send(
-            "insert into ledger_lines (journal_id, line, account, amount_minor, currency) values ($1, $2, $3, $4, $5)",
-            params![id, number, account.to_string(), amount, journal.currency],
+            "insert into ledger_lines (journal_id, line, account, amount_minor, currency, order_id)
+             values ($1, $2, $3, $4, $5, $6)",
+            params![id, number, account.to_string(), amount, journal.currency, journal.order_id],
         )?;
     }
     for (account, amount) in journal.lines {

@@ -93,7 +93,7 @@ tables! {
         cause_id Id, transaction_id Text, created_at Time,
     }
     ledger_journals by 1 { id Id, at Time, order_id Id, kind Text, cause_id Id }
-    ledger_lines by 2 { journal_id Id, line Integer, account Text, amount_minor Integer, currency Text }
+    ledger_lines by 2 { journal_id Id, line Integer, account Text, amount_minor Integer, currency Text, order_id Id }
     sandbox_charges by 1 {
         id Text, key Text, amount_minor Integer, currency Text, method Text, status Text, failure Text, settles_at Time,
         created_at Time,

@@ -176,13 +176,15 @@ fn is_wanted(tx: &Tx, asked: &Asked) -> Result<bool> {
     let sql = match asked.kind {
         Kind::Charge => {
             "select 1 from payments where id = $1 and status = 'pending'
-                 and $2 = provider_key || case when confirmed then '-confirm' else '' end"
+                 and $2 = provider_key || case when confirmed then '-confirm' else '' end and order_id = $3"
         }
-        Kind::Refund => "select 1 from refunds where id = $1 and status = 'pending' and provider_key = $2",
+        Kind::Refund => {
+            "select 1 from refunds where id = $1 and status = 'pending' and provider_key = $2 and order_id = $3"
+        }
         // Whoever asks for these looks himself.
         Kind::Transfer | Kind::Account => return Ok(true),
     };
-    tx.exists(sql, params![asked.subject, asked.key])
+    tx.exists(sql, params![asked.subject, asked.key, asked.order])
 }
 
 fn turn(tx: &Tx, asked: &Asked) -> Result<Turn> {

@@ -21,7 +21,7 @@ const COLUMNS: &str = "id, order_id, buyer_id, freelancer_id, amount_minor, curr
      created_at, late_capture, \
      exists (select 1 from cases c where c.resolved_at is null and c.subject_id = payments.id) \
      or exists (select 1 from refunds r join cases c on c.subject_id = r.id \
-                where r.payment_id = payments.id and c.resolved_at is null)";
+                where r.payment_id = payments.id and r.order_id = payments.order_id and c.resolved_at is null)";
 
 fn payment(row: &Row) -> Result<Payment> {
     let (id, order_id, buyer_id, freelancer_id) = (row.next()?, row.next()?, row.next()?, row.next()?);
@@ -54,8 +54,10 @@ pub fn find(tx: &Tx, id: PaymentId) -> Result<Option<Payment>> {
 }
 
 /// A payment that is known to be there.
-pub fn payment_of(tx: &Tx, id: PaymentId) -> Result<Payment> {
-    find(tx, id)?.ok_or_else(|| Error::broken(format!("payment {id} is gone")))
+pub fn payment_of(tx: &Tx, order: OrderId, id: PaymentId) -> Result<Payment> {
+    let sql = format!("select {COLUMNS} from payments where id = $1 and order_id = $2");
+    tx.first(&sql, params![id, order], payment)?
+        .ok_or_else(|| Error::broken(format!("payment {id} of order {order} is gone")))
 }
 
 /// The payment, if it concerns `actor`; otherwise 404.
@@ -132,6 +134,7 @@ pub fn refunds(tx: &Tx, actor: &Actor, payment: PaymentId, page: &PageRequest) -
     let payment = seen(tx, actor, payment)?;
     let mut sql = Sql::new("select ");
     sql.push(REFUND).push(" from refunds where payment_id = ").bind(payment.id);
+    sql.push(" and order_id = ").bind(payment.order_id);
     if let Some(last) = page.after::<RefundId>("refunds")? {
         sql.push(" and id < ").bind(last);
     }
@@ -143,8 +146,8 @@ pub fn refunds(tx: &Tx, actor: &Actor, payment: PaymentId, page: &PageRequest) -
 /// The refund as `actor` sees it. What the house gives of its fee is what is listed of it.
 pub fn seen_refund(tx: &Tx, actor: &Actor, payment: &Payment, refund: &Refund) -> Result<SeenRefund> {
     let fee = "select cast(coalesce(sum(amount_minor), 0) as bigint) from transactions
-         where cause_id = $1 and type = 'fee_return'";
-    let fee = tx.one(fee, params![refund.id], |row| row.next())?;
+         where cause_id = $1 and type = 'fee_return' and order_id = $2";
+    let fee = tx.one(fee, params![refund.id, refund.order_id], |row| row.next())?;
     let reader = match actor {
         _ if actor.is(payment.buyer_id) => Reader::Buyer,
         _ if actor.is(payment.freelancer_id) => Reader::Freelancer,
@@ -154,8 +157,9 @@ pub fn seen_refund(tx: &Tx, actor: &Actor, payment: &Payment, refund: &Refund) -
 }
 
 /// Who ordered a refund; nobody where a deadline did.
-pub fn requester(tx: &Tx, id: RefundId) -> Result<Option<UserId>> {
-    tx.one("select requested_by from refunds where id = $1", params![id], |row| row.next())
+pub fn requester(tx: &Tx, refund: &Refund) -> Result<Option<UserId>> {
+    let sql = "select requested_by from refunds where id = $1 and order_id = $2";
+    tx.one(sql, params![refund.id, refund.order_id], |row| row.next())
 }
 
 /// The payment that the provider knows by this id.
@@ -196,17 +200,18 @@ pub fn open_chargeback(tx: &Tx, order: OrderId) -> Result<Option<Chargeback>> {
 /// What banks took of a payment for good beyond what was left of it, in minor units: the house advanced it, and money that
 /// comes back covers it before it is anybody's. What the provider still holds of refunds that buyers got in another way has
 /// covered it already.
-pub fn advanced(tx: &Tx, payment: PaymentId) -> Result<i64> {
+pub fn advanced(tx: &Tx, payment: &Payment) -> Result<i64> {
     let uncovered = tx.one(
         "select cast(coalesce(sum(amount_minor - escrow_minor - fees_minor - payable_minor - owed_minor), 0) as bigint)
-         from chargebacks where payment_id = $1 and status = 'lost'",
-        params![payment],
+         from chargebacks where payment_id = $1 and status = 'lost' and order_id = $2",
+        params![payment.id, payment.order_id],
         |row| row.next::<i64>(),
     )?;
     let by_hand = tx.one(
         "select cast(coalesce(sum(r.amount_minor), 0) as bigint) from refunds r
-         join ledger_journals j on j.cause_id = r.id and j.kind = 'refund_by_hand' where r.payment_id = $1",
-        params![payment],
+         join ledger_journals j on j.cause_id = r.id and j.order_id = r.order_id and j.kind = 'refund_by_hand'
+         where r.payment_id = $1 and r.order_id = $2",
+        params![payment.id, payment.order_id],
         |row| row.next::<i64>(),
     )?;
     Ok((uncovered - by_hand).max(0))
@@ -244,7 +249,7 @@ pub fn open_debts(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Vec
     tx.all(
         "select id, order_id, amount_minor - paid_minor from debts d
          where freelancer_id = $1 and currency = $2 and paid_minor < amount_minor
-             and not exists (select 1 from refunds r where r.id = d.cause_id and r.status = 'pending')
+             and not exists (select 1 from refunds r where r.id = d.cause_id and r.order_id = d.order_id and r.status = 'pending')
          order by id",
         params![freelancer, currency],
         |row| Ok(Debt { id: row.next()?, order_id: row.next()?, unpaid: row.next()? }),
@@ -252,10 +257,12 @@ pub fn open_debts(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<Vec
 }
 
 /// A refund of the payment that is on its way and took of what was released.
-pub fn giving_back(tx: &Tx, payment: PaymentId) -> Result<Option<RefundId>> {
+pub fn giving_back(tx: &Tx, payment: &Payment) -> Result<Option<RefundId>> {
     tx.first(
-        "select id from refunds where payment_id = $1 and status = 'pending' and escrow_minor = 0 order by id limit 1",
-        params![payment],
+        "select id from refunds
+         where payment_id = $1 and status = 'pending' and escrow_minor = 0 and order_id = $2
+         order by id limit 1",
+        params![payment.id, payment.order_id],
         |row| row.next(),
     )
 }
@@ -263,7 +270,7 @@ pub fn giving_back(tx: &Tx, payment: PaymentId) -> Result<Option<RefundId>> {
 /// Whether a refund is on its way that took of what a freelancer earned: refused, it would come back to them.
 pub fn is_giving_back(tx: &Tx, freelancer: UserId, currency: Currency) -> Result<bool> {
     tx.exists(
-        "select 1 from refunds r join payments p on p.id = r.payment_id
+        "select 1 from refunds r join payments p on p.id = r.payment_id and p.order_id = r.order_id
          where p.freelancer_id = $1 and r.currency = $2 and r.status = 'pending' and r.payable_minor + r.owed_minor > 0",
         params![freelancer, currency],
     )
@@ -273,7 +280,7 @@ pub fn is_giving_back(tx: &Tx, freelancer: UserId, currency: Currency) -> Result
 pub fn open_elsewhere(tx: &Tx, provider: &str) -> Result<i64> {
     tx.one(
         "select (select count(*) from payments where status in ('pending', 'requires_action') and provider <> $1)
-             + (select count(*) from refunds r join payments p on p.id = r.payment_id
+             + (select count(*) from refunds r join payments p on p.id = r.payment_id and p.order_id = r.order_id
                 where r.status = 'pending' and p.provider <> $1)",
         params![provider],
         |row| row.next(),
@@ -291,7 +298,7 @@ pub fn transactions(
     let mut sql = Sql::new(
         "select t.id, t.type, t.status, t.amount_minor, t.currency, t.order_id, t.payment_id, t.transaction_id, r.id, r.reason,
              t.created_at
-         from transactions t left join refunds r on r.id = t.cause_id where 1 = 1",
+         from transactions t left join refunds r on r.id = t.cause_id and r.order_id = t.order_id where 1 = 1",
     );
     if !actor.is_admin() {
         sql.push(" and t.user_id = ").bind(caller);
@@ -349,7 +356,7 @@ pub fn money_due(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
     });
     let mut blockers: Vec<Blocker> = owed.collect();
     blockers.extend(tx.all(
-        "select t.type, t.payment_id from transactions t join payments p on p.id = t.payment_id
+        "select t.type, t.payment_id from transactions t join payments p on p.id = t.payment_id and p.order_id = t.order_id
          where t.user_id = $1 and t.status = 'pending' and (t.type = 'refund' or p.status = 'pending')
          order by t.id limit 100",
         params![user],
@@ -362,7 +369,7 @@ pub fn money_due(tx: &Tx, user: UserId) -> Result<Vec<Blocker>> {
         },
     )?);
     blockers.extend(tx.all(
-        "select c.payment_id from chargebacks c join payments p on p.id = c.payment_id
+        "select c.payment_id from chargebacks c join payments p on p.id = c.payment_id and p.order_id = c.order_id
          where p.freelancer_id = $1 and c.status = 'open' order by c.id limit 100",
         params![user],
         |row| {

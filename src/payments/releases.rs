@@ -84,17 +84,17 @@ pub fn uncleared(tx: &Tx, freelancer: UserId, through: &str) -> Result<Vec<(Time
 pub fn claim<P>(tx: &Tx, earned: &Earned, payout: Id<P>) -> Result<bool> {
     let claimed = tx.execute(
         "update releases set payout_id = $2
-         where id = $1 and payout_id is null and net_minor - taken_minor = $3 and available_at <= $4",
-        params![earned.id, payout, earned.amount.minor(), tx.now()],
+         where id = $1 and payout_id is null and net_minor - taken_minor = $3 and available_at <= $4 and order_id = $5",
+        params![earned.id, payout, earned.amount.minor(), tx.now(), earned.order_id],
     )?;
     Ok(claimed == 1)
 }
 
 /// Lets another payout have it: this one's money came back.
-pub fn free<P>(tx: &Tx, release: ReleaseId, payout: Id<P>) -> Result<bool> {
+pub fn free<P>(tx: &Tx, order: OrderId, release: ReleaseId, payout: Id<P>) -> Result<bool> {
     let freed = tx.execute(
-        "update releases set payout_id = null where id = $1 and payout_id = $2",
-        params![release, payout],
+        "update releases set payout_id = null where id = $1 and payout_id = $2 and order_id = $3",
+        params![release, payout, order],
     )?;
     Ok(freed == 1)
 }

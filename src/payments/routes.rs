@@ -126,7 +126,7 @@ async fn confirm(call: Call) -> Result<Answer> {
 async fn refund(call: Call<RequestRefund>) -> Result<Answer> {
     call.write(|tx, call| {
         let refund = commands::request_refund(tx, &call.actor, call.id("id"), &call.body)?;
-        let payment = queries::payment_of(tx, refund.payment_id)?;
+        let payment = queries::payment_of(tx, refund.order_id, refund.payment_id)?;
         Answer::created(&queries::seen_refund(tx, &call.actor, &payment, &refund)?)
     })
     .await
@@ -240,7 +240,7 @@ async fn carry_out<F: Form>(call: Call<F>, attempt: Attempt, succeeded: Succeede
 
 /// The answer to a payment as it stands.
 fn answer<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded) -> Result<Answer> {
-    let payment = queries::payment_of(tx, id)?;
+    let payment = queries::find(tx, id)?.ok_or_else(|| gone(id))?;
     let seen = payment.seen_by(&call.actor);
     match payment.status {
         Status::Success => Ok(succeeded(&seen)?.etag(payment.version, &payment.needs_review)),
@@ -249,9 +249,13 @@ fn answer<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded)
     }
 }
 
+fn gone(id: PaymentId) -> Error {
+    Error::broken(format!("payment {id} is gone"))
+}
+
 /// The answer to a request that was cut off before its answer: only what is decided is one.
 fn resumed<F: Form>(tx: &Tx, call: &Call<F>, id: PaymentId, succeeded: Succeeded) -> Result<Answer> {
-    match queries::payment_of(tx, id)?.status {
+    match queries::find(tx, id)?.ok_or_else(|| gone(id))?.status {
         Status::Pending => Err(crate::error::IDEMPOTENCY_IN_PROGRESS
             .error(format!("the outcome of payment {id} is being asked for: send it again in a second"))
             .retry_after(1)),

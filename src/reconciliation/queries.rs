@@ -32,7 +32,7 @@ pub fn moved(tx: &Tx, window: &Window) -> Result<BTreeSet<Id<()>>> {
     let orders = tx.all(
         "select j.order_id from ledger_journals j
          where j.id >= $1 and j.at >= $2 and j.at < $3 and exists (
-             select 1 from ledger_lines l where l.journal_id = j.id and l.account = 'provider')",
+             select 1 from ledger_lines l where l.journal_id = j.id and l.order_id = j.order_id and l.account = 'provider')",
         params![first_id_of(window.from), window.from, window.to],
         |row| row.next::<Id<()>>(),
     )?;
@@ -89,7 +89,7 @@ pub fn books(tx: &Tx, order: Id<()>, provider: &str) -> Result<Option<OrderBooks
 fn booked(tx: &Tx, order: Id<()>) -> Result<Booked> {
     let lines = tx.all(
         "select j.kind, j.cause_id, l.amount_minor, l.currency, j.at
-         from ledger_journals j join ledger_lines l on l.journal_id = j.id
+         from ledger_journals j join ledger_lines l on l.journal_id = j.id and l.order_id = j.order_id
          where j.order_id = $1 and l.account = 'provider'",
         params![order],
         |row| {
@@ -104,9 +104,9 @@ fn charges(tx: &Tx, order: Id<()>, provider: &str) -> Result<Vec<Entry>> {
     tx.all(
         "select p.id, p.transaction_id, p.amount_minor, p.currency, p.status, p.created_at, j.at,
              (select cast(coalesce(sum(f.amount_minor), 0) as bigint) from ledger_journals k
-              join ledger_lines f on f.journal_id = k.id and f.account = 'provider'
-              where k.cause_id = p.id and k.kind = 'provider_fee')
-         from payments p left join ledger_journals j on j.cause_id = p.id and j.kind = 'charge'
+              join ledger_lines f on f.journal_id = k.id and f.order_id = k.order_id and f.account = 'provider'
+              where k.cause_id = p.id and k.order_id = p.order_id and k.kind = 'provider_fee')
+         from payments p left join ledger_journals j on j.cause_id = p.id and j.order_id = p.order_id and j.kind = 'charge'
          where p.order_id = $1 and p.provider = $2 order by p.id",
         params![order, provider],
         |row| {
@@ -137,7 +137,7 @@ fn charges(tx: &Tx, order: Id<()>, provider: &str) -> Result<Vec<Entry>> {
 fn refunds(tx: &Tx, order: Id<()>, booked: &Booked) -> Result<Vec<Entry>> {
     tx.all(
         "select r.id, r.transaction_id, p.transaction_id, r.amount_minor, r.currency, r.status, r.created_at
-         from refunds r join payments p on p.id = r.payment_id where p.order_id = $1 order by r.id",
+         from refunds r join payments p on p.id = r.payment_id and p.order_id = r.order_id where p.order_id = $1 order by r.id",
         params![order],
         |row| {
             let (id, reference, of) = (row.next()?, row.next()?, row.next()?);
@@ -167,7 +167,7 @@ fn transfers(
 ) -> Result<Vec<Entry>> {
     let listed = tx.all(
         "select i.id, i.transaction_id, i.amount_minor, i.currency, i.status, i.created_at
-         from transactions t join payout_items i on i.id = t.cause_id join payouts p on p.id = i.payout_id
+         from transactions t join payout_items i on i.id = t.cause_id and i.order_id = t.order_id join payouts p on p.id = i.payout_id
          where t.order_id = $1 and t.type = 'payout' and p.provider = $2 order by i.id",
         params![order, provider],
         |row| {
@@ -244,7 +244,7 @@ pub fn held(tx: &Tx, provider: &str) -> Result<Vec<Money>> {
     sums.extend(tx.all(
         "select l.currency, cast(sum(l.amount_minor) as bigint)
          from payments p join ledger_journals j on j.order_id = p.order_id
-         join ledger_lines l on l.journal_id = j.id and l.account = 'provider'
+         join ledger_lines l on l.journal_id = j.id and l.order_id = j.order_id and l.account = 'provider'
          where p.provider <> $1 and p.status = 'success' group by l.currency",
         params![provider],
         |row| {
@@ -256,8 +256,8 @@ pub fn held(tx: &Tx, provider: &str) -> Result<Vec<Money>> {
         "select l.currency, cast(sum(l.amount_minor) as bigint)
          from payouts o join payout_items i on i.payout_id = o.id
          join payments p on p.order_id = i.order_id and p.status = 'success' and p.provider = $1
-         join ledger_journals j on j.cause_id = i.id
-         join ledger_lines l on l.journal_id = j.id and l.account = 'provider'
+         join ledger_journals j on j.cause_id = i.id and j.order_id = i.order_id
+         join ledger_lines l on l.journal_id = j.id and l.order_id = j.order_id and l.account = 'provider'
          where o.provider <> $1 group by l.currency",
         params![provider],
         |row| {
@@ -417,7 +417,7 @@ pub fn still_stands(tx: &Tx, kind: Kind, detail: &Value) -> Result<bool> {
             let payment: Id<()> = Id::from_wire(&text("ours", "id"));
             let fees: i64 = tx.one(
                 "select cast(coalesce(sum(l.amount_minor), 0) as bigint) from ledger_journals j
-                 join ledger_lines l on l.journal_id = j.id and l.account = 'provider'
+                 join ledger_lines l on l.journal_id = j.id and l.order_id = j.order_id and l.account = 'provider'
                  where j.cause_id = $1 and j.kind = 'provider_fee'",
                 params![payment],
                 |row| row.next(),

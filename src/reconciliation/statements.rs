@@ -149,7 +149,7 @@ fn opening(tx: &Tx, freelancer: UserId, month: &Month) -> Result<Vec<(Currency, 
     let [payable, payouts, owed] = accounts(freelancer).map(|(account, _)| account);
     tx.all(
         "select l.currency, cast(sum(l.amount_minor) as bigint)
-         from ledger_lines l join ledger_journals j on j.id = l.journal_id
+         from ledger_lines l join ledger_journals j on j.id = l.journal_id and j.order_id = l.order_id
          where l.account in ($1, $2, $3) and j.at < $4 group by l.currency",
         params![payable, payouts, owed, month.from],
         |row| Ok((row.next()?, row.next()?)),
@@ -164,11 +164,12 @@ fn booked(tx: &Tx, freelancer: UserId, month: &Month) -> Result<Vec<Booked>> {
              case j.kind
                  when 'release' then (select r.fee_minor from releases r where r.order_id = j.order_id)
                  when 'refund_reserved' then (select t.amount_minor from transactions t
-                     where t.cause_id = j.cause_id and t.type = 'fee_return'
+                     where t.cause_id = j.cause_id and t.order_id = j.order_id and t.type = 'fee_return'
                          and l.line = (select min(f.line) from ledger_lines f
-                             where f.journal_id = j.id and f.account in ($1, $2, $3)))
+                             where f.journal_id = j.id and f.order_id = j.order_id and f.account in ($1, $2, $3)))
              end
-         from ledger_lines l join ledger_journals j on j.id = l.journal_id join orders o on o.id = j.order_id
+         from ledger_lines l join ledger_journals j on j.id = l.journal_id and j.order_id = l.order_id
+         join orders o on o.id = j.order_id
          where l.account in ($1, $2, $3) and j.at >= $4 and j.at < $5
          order by j.id, l.line",
         params![payable, payouts, owed, month.from, month.to],

@@ -63,8 +63,8 @@ pub fn hide(tx: &Tx, actor: &Actor, id: ReviewId, input: &Unchecked<Hide>) -> Re
     let mut review = queries::review(tx, id)?;
     let reason = input.check()?.reason.into_string();
     let hidden = tx.execute(
-        "update reviews set hidden_at = $2, hidden_reason = $3 where id = $1 and hidden_at is null",
-        params![id, tx.now(), reason],
+        "update reviews set hidden_at = $2, hidden_reason = $3 where id = $1 and hidden_at is null and service_id = $4",
+        params![id, tx.now(), reason, review.service_id],
     )?;
     if hidden == 0 {
         return Ok(review);
@@ -120,9 +120,11 @@ fn names_nothing(input: &Unchecked<WriteReview>) -> Error {
     Error::Invalid(errors)
 }
 
+const REVIEWED: &str = "select 1 from reviews where order_id = $1 and service_id = $2";
+
 fn first_unreviewed(tx: &Tx, orders: Vec<Order>) -> Result<Order> {
     for order in orders {
-        if !tx.exists("select 1 from reviews where order_id = $1", params![order.id])? {
+        if !tx.exists(REVIEWED, params![order.id, order.service_id])? {
             return Ok(order);
         }
     }

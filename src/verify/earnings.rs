@@ -63,7 +63,7 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
     (
         "the release is not taken from as refunds, chargebacks and offsets say",
         "select l.id from releases l where l.taken_minor <>
-             (select coalesce(sum(o.amount_minor), 0) from offsets o where o.release_id = l.id)
+             (select coalesce(sum(o.amount_minor), 0) from offsets o where o.release_id = l.id and o.order_id = l.order_id)
              + (select coalesce(sum(r.payable_minor), 0) from refunds r
                 where r.order_id = l.order_id and r.status <> 'failed')
              + (select coalesce(sum(c.frozen_minor + c.payable_minor), 0) from chargebacks c
@@ -76,18 +76,19 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
     ),
     (
         "the debt is not what its refund or chargeback says",
-        "select d.id from debts d left join refunds r on r.id = d.cause_id left join chargebacks c on c.id = d.cause_id
+        "select d.id from debts d left join refunds r on r.id = d.cause_id and r.order_id = d.order_id
+         left join chargebacks c on c.id = d.cause_id and c.order_id = d.order_id
          where d.amount_minor <> coalesce(case when r.status <> 'failed' then r.owed_minor end, c.owed_minor, 0)",
     ),
     (
         "the refund left no debt",
         "select r.id from refunds r where r.owed_minor > 0 and r.status <> 'failed'
-             and not exists (select 1 from debts d where d.cause_id = r.id)",
+             and not exists (select 1 from debts d where d.cause_id = r.id and d.order_id = r.order_id)",
     ),
     (
         "the chargeback left no debt",
         "select c.id from chargebacks c where c.owed_minor > 0
-             and not exists (select 1 from debts d where d.cause_id = c.id)",
+             and not exists (select 1 from debts d where d.cause_id = c.id and d.order_id = c.order_id)",
     ),
     (
         "the offset pays another's debt, or in another currency",
@@ -104,7 +105,7 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
         "the payment was charged back otherwise than its chargebacks say",
         "select p.id from payments p where p.charged_back_minor <>
              (select coalesce(sum(c.escrow_minor + c.fees_minor + c.payable_minor + c.owed_minor), 0)
-              from chargebacks c where c.payment_id = p.id)",
+              from chargebacks c where c.payment_id = p.id and c.order_id = p.order_id)",
     ),
     (
         "the chargeback took more than the bank did, or before it was lost",
@@ -116,23 +117,23 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
     (
         "the bank took the money otherwise than the chargeback says",
         "select c.id from chargebacks c
-         left join ledger_journals j on j.cause_id = c.id and j.kind = 'chargeback_withdrawn'
+         left join ledger_journals j on j.cause_id = c.id and j.order_id = c.order_id and j.kind = 'chargeback_withdrawn'
          where c.withdrawn <> (j.id is not null)",
     ),
     (
         "what the refund took of the freelancer is not listed so",
-        "select r.id from refunds r left join transactions t on t.cause_id = r.id and t.type = 'clawback'
+        "select r.id from refunds r left join transactions t on t.cause_id = r.id and t.order_id = r.order_id and t.type = 'clawback'
          where coalesce(t.amount_minor, 0) <> r.payable_minor + r.owed_minor
              or coalesce(t.status, r.status) <> r.status",
     ),
     (
         "what the chargeback took of the freelancer is not listed so",
-        "select c.id from chargebacks c left join transactions t on t.cause_id = c.id and t.type = 'clawback'
+        "select c.id from chargebacks c left join transactions t on t.cause_id = c.id and t.order_id = c.order_id and t.type = 'clawback'
          where coalesce(t.amount_minor, 0) <> c.payable_minor + c.owed_minor",
     ),
     (
         "the offset is not listed so",
-        "select o.id from offsets o left join transactions t on t.cause_id = o.id and t.type = 'offset'
+        "select o.id from offsets o left join transactions t on t.cause_id = o.id and t.order_id = o.order_id and t.type = 'offset'
          where t.id is null or t.amount_minor <> o.amount_minor or t.user_id <> o.freelancer_id
              or t.status <> 'success'",
     ),

@@ -59,9 +59,10 @@ fn reserves_end_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
             cast(coalesce(sum(case when j.kind in ('refund_reserved', 'refund_bounced') and l.account like 'refunds:%' then l.amount_minor end), 0) as bigint),
             cast(coalesce(sum(case when j.kind in ('refund', 'refund_by_hand') and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
             cast(coalesce(sum(case when j.kind = 'refund_returned' and l.account like 'refunds:%' then -l.amount_minor end), 0) as bigint),
-            exists (select 1 from refunds n where n.replaces_id = r.id and n.amount_minor = r.amount_minor)
-         from refunds r left join ledger_journals j on j.cause_id = r.id
-         left join ledger_lines l on l.journal_id = j.id group by r.id, r.status, r.amount_minor";
+            exists (select 1 from refunds n where n.replaces_id = r.id and n.order_id = r.order_id and n.amount_minor = r.amount_minor)
+         from refunds r left join ledger_journals j on j.cause_id = r.id and j.order_id = r.order_id
+         left join ledger_lines l on l.journal_id = j.id and l.order_id = j.order_id
+         group by r.id, r.order_id, r.status, r.amount_minor";
     found.search(tx, reserves, params![], |row| {
         let (refund, status): (Id<()>, String) = (row.next()?, row.next()?);
         let (amount, reserved): (i64, i64) = (row.next()?, row.next()?);
@@ -86,7 +87,7 @@ fn earned_as_released(tx: &Tx, found: &mut Witnesses) -> Result<()> {
             cast(coalesce(sum(case when l.account like 'payable:%' then l.amount_minor end), 0) as bigint),
             cast(coalesce(sum(case when l.account = 'fees' then l.amount_minor end), 0) as bigint)
          from releases r left join ledger_journals j on j.order_id = r.order_id and j.kind = 'release'
-         left join ledger_lines l on l.journal_id = j.id
+         left join ledger_lines l on l.journal_id = j.id and l.order_id = j.order_id
          group by r.order_id, r.net_minor, r.fee_minor, r.service_fee_minor";
     found.search(tx, releases, params![], |row| {
         let order: Id<()> = row.next()?;
@@ -151,7 +152,7 @@ fn as_proposed(tx: &Tx, found: &mut Witnesses, journal: &str, of: &str) -> Resul
 fn given_back(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let charges = "select c.id from cases c
          where c.resolution = 'booked' and c.kind in ('missing_local_charge', 'duplicate_charge') and not exists (
-             select 1 from payments p join ledger_journals j on j.cause_id = p.id and j.kind = 'charge'
+             select 1 from payments p join ledger_journals j on j.cause_id = p.id and j.order_id = p.order_id and j.kind = 'charge'
              where p.order_id = c.order_id and p.late_capture = true and p.refunded_minor = p.amount_minor)";
     found.search(tx, charges, params![], |row| {
         Ok(Some(format!("case {} is booked, and no charge goes back for it", row.next::<Id<()>>()?)))

@@ -15,7 +15,7 @@ use super::Witnesses;
 pub(super) fn ledger_balances(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let journals =
         "select journal_id, count(*), cast(sum(amount_minor) as bigint), min(currency), max(currency)
-         from ledger_lines group by journal_id
+         from ledger_lines group by journal_id, order_id
          having count(*) < 2 or sum(amount_minor) <> 0 or min(currency) <> max(currency)";
     found.search(tx, journals, params![], |row| {
         let (journal, lines, sum): (Id<()>, i64, i64) = (row.next()?, row.next()?, row.next()?);
@@ -26,7 +26,7 @@ pub(super) fn ledger_balances(tx: &Tx, found: &mut Witnesses) -> Result<()> {
         }))
     })?;
     let empty = "select j.id from ledger_journals j
-         where not exists (select 1 from ledger_lines l where l.journal_id = j.id)";
+         where not exists (select 1 from ledger_lines l where l.journal_id = j.id and l.order_id = j.order_id)";
     found.search(tx, empty, params![], |row| {
         Ok(Some(format!("journal {} has no lines", row.next::<Id<()>>()?)))
     })?;
@@ -238,7 +238,8 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
     })?;
     listed(tx, found)?;
     let lines = "select l.account, l.currency, j.id, o.id, o.freelancer_id, o.currency
-         from ledger_lines l join ledger_journals j on j.id = l.journal_id join orders o on o.id = j.order_id";
+         from ledger_lines l join ledger_journals j on j.id = l.journal_id and j.order_id = l.order_id
+         join orders o on o.id = j.order_id";
     found.search(tx, lines, params![], |row| {
         let (account, currency, journal): (String, String, Id<()>) = (row.next()?, row.next()?, row.next()?);
         let (order, seller, expected): (Id<()>, Id<()>, String) = (row.next()?, row.next()?, row.next()?);
@@ -257,15 +258,15 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
 /// Every charge, refund and fee is listed to the one it concerns as it stands.
 fn listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let charges = "select p.id, p.status from payments p
-         left join transactions t on t.cause_id = p.id and t.type = 'charge'
+         left join transactions t on t.cause_id = p.id and t.order_id = p.order_id and t.type = 'charge'
          where t.id is null or t.amount_minor <> p.amount_minor or t.currency <> p.currency or t.user_id <> p.buyer_id
             or t.status <> case p.status when 'requires_action' then 'pending' else p.status end";
-    let refunds = "select r.id, r.status from refunds r join payments p on p.id = r.payment_id
-         left join transactions t on t.cause_id = r.id and t.type = 'refund'
+    let refunds = "select r.id, r.status from refunds r join payments p on p.id = r.payment_id and p.order_id = r.order_id
+         left join transactions t on t.cause_id = r.id and t.order_id = r.order_id and t.type = 'refund'
          where t.id is null or t.amount_minor <> r.amount_minor or t.currency <> r.currency or t.user_id <> p.buyer_id
             or t.status <> r.status";
     let fees = "select o.id, o.status from orders o
-         left join transactions t on t.cause_id = o.id and t.type = 'fee'
+         left join transactions t on t.cause_id = o.id and t.order_id = o.id and t.type = 'fee'
          where coalesce(t.amount_minor, 0) <> case o.status when 'completed' then o.fee_minor
              + (select coalesce(sum(b.amount_minor), 0) from transactions b
                 where b.order_id = o.id and b.type = 'fee_return' and b.status <> 'failed') else 0 end";
@@ -283,9 +284,9 @@ const WHEREABOUTS: &str = "
         o.service_fee_rate_bp, o.service_fee_minor,
         (select cast(coalesce(sum(p.amount_minor), 0) as bigint) from payments p
          where p.order_id = o.id and (p.status = 'success' or p.late_capture = true)),
-        (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id
+        (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id and r.order_id = p.order_id
          where p.order_id = o.id and r.status = 'success'),
-        (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id
+        (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from payments p join refunds r on r.payment_id = p.id and r.order_id = p.order_id
          where p.order_id = o.id and r.status = 'pending'),
         (select cast(coalesce(sum(p.refunded_minor), 0) as bigint) from payments p where p.order_id = o.id),
         cast(coalesce(sum(case when l.account like 'escrow:%' then l.amount_minor end), 0) as bigint),
@@ -299,7 +300,7 @@ const WHEREABOUTS: &str = "
         cast(coalesce(sum(case when l.account like 'escrow:%' and j.kind = 'adjustment' then -l.amount_minor end), 0) as bigint)
     from orders o
     left join ledger_journals j on j.order_id = o.id
-    left join ledger_lines l on l.journal_id = j.id
+    left join ledger_lines l on l.journal_id = j.id and l.order_id = j.order_id
     group by o.id, o.status, o.fee_minor, o.amount_minor, o.fee_rate_bp, o.fee_fixed_minor, o.fee_basis,
         o.service_fee_rate_bp, o.service_fee_minor";
 
@@ -343,7 +344,7 @@ pub(super) fn paid_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 /// its way back.
 fn taken_means_paid(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let taken = "select p.id, p.status, p.late_capture, p.refunded_minor = p.amount_minor, j.id is not null
-         from payments p left join ledger_journals j on j.cause_id = p.id and j.kind = 'charge'";
+         from payments p left join ledger_journals j on j.cause_id = p.id and j.order_id = p.order_id and j.kind = 'charge'";
     found.search(tx, taken, params![], |row| {
         let (payment, status): (Id<()>, String) = (row.next()?, row.next()?);
         let (late, all_back, booked): (bool, bool, bool) = (row.next()?, row.next()?, row.next()?);

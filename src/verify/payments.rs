@@ -79,7 +79,7 @@ impl History {
             }
         }
         let rows =
-            "select id, status, exists (select 1 from refunds n where n.replaces_id = r.id) from refunds r
+            "select id, status, exists (select 1 from refunds n where n.replaces_id = r.id and n.order_id = r.order_id) from refunds r
              where order_id = $1";
         let refunds = tx.all(rows, params![self.order], |row| {
             Ok((row.next::<Id<()>>()?, row.next::<String>()?, row.next::<bool>()?))

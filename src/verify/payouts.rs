@@ -50,7 +50,7 @@ fn parts_make_the_whole(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 
 fn releases_are_claimed_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let claims = "select r.id, r.payout_id, count(i.id) from releases r
-         left join payout_items i on i.release_id = r.id and i.status <> 'returned'
+         left join payout_items i on i.release_id = r.id and i.order_id = r.order_id and i.status <> 'returned'
          group by r.id, r.payout_id
          having count(i.id) <> case when r.payout_id is null then 0 else 1 end";
     found.search(tx, claims, params![], |row| {
@@ -79,7 +79,7 @@ fn releases_are_claimed_once(tx: &Tx, found: &mut Witnesses) -> Result<()> {
 
 fn movements_are_listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let unlisted = "select i.id, i.status from payout_items i join payouts p on p.id = i.payout_id
-         left join transactions t on t.cause_id = i.id and t.type = 'payout'
+         left join transactions t on t.cause_id = i.id and t.order_id = i.order_id and t.type = 'payout'
          where t.id is null or t.amount_minor <> i.amount_minor or t.currency <> i.currency
             or t.user_id <> p.freelancer_id or t.order_id <> i.order_id
             or t.status <> case i.status when 'paid' then 'success' when 'returned' then 'failed' else 'pending' end";

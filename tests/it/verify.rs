@@ -90,17 +90,20 @@ const DAMAGES: &[(&str, &str)] = &[
         "2 12",
         "insert into ledger_journals (id, at, order_id, kind, cause_id)
              select {id}, {time}, id, 'adjustment', {id} from orders where status = 'completed' limit 1;
-         insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             values ({id}, 1, 'bribes', 100000000, 'USD'), ({id}, 2, 'losses', -100000000, 'USD')",
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency, order_id)
+             select id, 1, 'bribes', 100000000, 'USD', order_id from ledger_journals where id = {id};
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency, order_id)
+             select id, 2, 'losses', -100000000, 'USD', order_id from ledger_journals where id = {id}",
     ),
     (
         "3 12",
         "insert into ledger_journals (id, at, order_id, kind, cause_id)
              select {id}, {time}, id, 'release', {id} from orders where status = 'active';
-         insert into ledger_lines (journal_id, line, account, amount_minor, currency)
-             select {id}, 1, l.account, -1, 'USD' from ledger_lines l join ledger_journals j on j.id = l.journal_id
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency, order_id)
+             select {id}, 1, l.account, -1, 'USD', j.order_id from ledger_lines l join ledger_journals j on j.id = l.journal_id
                  join orders o on o.id = j.order_id where o.status = 'active' and l.account like 'escrow:%';
-         insert into ledger_lines (journal_id, line, account, amount_minor, currency) values ({id}, 2, 'fees', 1, 'USD')",
+         insert into ledger_lines (journal_id, line, account, amount_minor, currency, order_id)
+             select id, 2, 'fees', 1, 'USD', order_id from ledger_journals where id = {id}",
     ),
     ("3", "update payments set refunded_minor = 1 where order_id in (select id from orders where status = 'active')"),
     ("3 12 13 15", "update refunds set status = 'failed'"),

@@ -12,7 +12,7 @@ use crate::params;
 use crate::providers::{Provider, stripe};
 
 use super::super::calls;
-use super::super::model::{MovementStatus, Pay, PaymentId, Status};
+use super::super::model::{Pay, PaymentId, Status};
 use super::super::{
     ALREADY_PAID, AMOUNT_MISMATCH, NOT_CONFIRMABLE, ORDER_NOT_PAYABLE, PAYMENT_ASK, PAYMENT_IN_PROGRESS,
     queries,
@@ -103,9 +103,9 @@ fn require_few_declined(tx: &Tx, buyer: UserId) -> Result<()> {
     let since = tx.now().minus(HOUR);
     let declined: i64 = tx.one(
         "select count(*) from (
-             select payment_id, created_at from transactions
+             select payment_id, order_id, created_at from transactions
              where user_id = $1 and type = 'charge' order by id desc limit 50
-         ) as latest join payments p on p.id = latest.payment_id
+         ) as latest join payments p on p.id = latest.payment_id and p.order_id = latest.order_id
          where p.status = 'failed' and latest.created_at > $2
              and p.failure not in ('replaced', 'order_cancelled', 'not_executed', 'given_up')",
         params![buyer, since],
@@ -176,8 +176,8 @@ fn record(tx: &Tx, order: &Order, method: &str, provider: &str) -> Result<Paymen
             |other| in_progress(other.id),
         ));
     }
-    let payment = queries::payment_of(tx, id)?;
-    list_charge(tx, &payment, MovementStatus::Pending)?;
+    let payment = queries::payment_of(tx, order.id, id)?;
+    list_charge(tx, &payment)?;
     calls::begin(tx, &Attempt::of(payment).asked())?;
     events::lease(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
     Ok(id)
@@ -209,8 +209,8 @@ pub fn begin_confirmation(
     }
     let taken = tx.execute(
         "update payments set status = 'pending', confirmed = true, version = version + 1, updated_at = $2
-         where id = $1 and status = 'requires_action'",
-        params![id, tx.now()],
+         where id = $1 and status = 'requires_action' and order_id = $3",
+        params![id, tx.now(), payment.order_id],
     )?;
     if taken == 0 {
         let detail = match payment.failure.as_deref() {
@@ -223,7 +223,7 @@ pub fn begin_confirmation(
         };
         return Err(NOT_CONFIRMABLE.error(detail).with("current", payment.status));
     }
-    calls::begin(tx, &Attempt::of(queries::payment_of(tx, id)?).asked())?;
+    calls::begin(tx, &Attempt::of(queries::payment_of(tx, payment.order_id, id)?).asked())?;
     events::lease(tx, PAYMENT_ASK, id, tx.now().plus(LOST_AFTER))?;
     Ok(id)
 }

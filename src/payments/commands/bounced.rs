@@ -13,7 +13,7 @@ use crate::providers::RefundOutcome;
 use super::super::cases;
 use super::super::model::{MovementStatus, Payment, Refund};
 use super::refund::{book, reserved};
-use super::{list_refund, recovery, tell};
+use super::{list_refund, recovery, relist_refund, tell};
 
 /// Books what the provider says of a refund that is decided.
 pub(super) fn told_again(tx: &Tx, payment: &Payment, refund: Refund, outcome: &RefundOutcome) -> Result<()> {
@@ -43,12 +43,12 @@ pub(super) fn told_again(tx: &Tx, payment: &Payment, refund: Refund, outcome: &R
 fn came_back(tx: &Tx, payment: &Payment, refund: Refund, code: &str, message: &str) -> Result<()> {
     tracing::warn!(refund = %refund.id, code, message, "a refund that had succeeded came back");
     tx.send(
-        "update refunds set status = 'failed', updated_at = $2 where id = $1 and status = 'success'",
-        params![refund.id, tx.now()],
+        "update refunds set status = 'failed', updated_at = $2 where id = $1 and status = 'success' and order_id = $3",
+        params![refund.id, tx.now(), refund.order_id],
     )?;
     let failed = Refund { status: MovementStatus::Failed, ..refund };
-    list_refund(tx, payment, &failed, None)?;
-    recovery::relist_taken(tx, failed.id.cast(), failed.status)?;
+    relist_refund(tx, &failed, None)?;
+    recovery::relist_taken(tx, failed.order_id, failed.id.cast(), failed.status)?;
     tell(tx, &Actor::System, "refund_failed", payment, Some(&failed), Some(message))?;
     let owed = replacement(tx, payment, &failed)?;
     let minor = owed.amount.minor();
@@ -77,17 +77,19 @@ fn replacement(tx: &Tx, payment: &Payment, failed: &Refund) -> Result<Refund> {
         "insert into refunds (id, payment_id, order_id, amount_minor, currency, status, reason, provider_key,
              requested_by, replaces_id, escrow_minor, fees_minor, payable_minor, owed_minor, created_at, updated_at)
          select $1, payment_id, order_id, amount_minor, currency, $2, reason, $3, requested_by, id, escrow_minor, fees_minor,
-             payable_minor, owed_minor, $4, $4 from refunds where id = $5",
-        params![id, refund.status, refund.provider_key, tx.now(), failed.id],
+             payable_minor, owed_minor, $4, $4 from refunds where id = $5 and order_id = $6",
+        params![id, refund.status, refund.provider_key, tx.now(), failed.id, failed.order_id],
     )?;
     if taken.owed > 0 {
-        let moved =
-            tx.execute("update debts set cause_id = $2 where cause_id = $1", params![failed.id, id])?;
+        let moved = tx.execute(
+            "update debts set cause_id = $2 where cause_id = $1 and order_id = $3",
+            params![failed.id, id, failed.order_id],
+        )?;
         if moved != 1 {
             return Err(Error::broken(format!("refund {} left no debt", failed.id)));
         }
     }
-    list_refund(tx, payment, &refund, None)?;
-    recovery::list_again(tx, failed.id.cast(), id.cast(), refund.status)?;
+    list_refund(tx, payment, &refund)?;
+    recovery::list_again(tx, failed, id.cast(), refund.status)?;
     Ok(refund)
 }

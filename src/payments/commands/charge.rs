@@ -19,7 +19,7 @@ use super::super::cases;
 use super::super::model::{MovementStatus, Payment, PaymentId, SeenPayment, Sources, Status};
 use super::super::{PAYMENT_ASK, PAYMENT_DECLINED, PAYMENT_VOID, queries};
 use super::refund::{Part, reserve, set_aside};
-use super::{list_charge, order_of, tell};
+use super::{order_of, relist_charge, tell};
 use crate::providers::{Answering, Charge, Outcome, Provider, Unanswered};
 
 /// How soon an outcome is asked for again that a person has to look at.
@@ -96,7 +96,8 @@ pub fn attempt_known_as(tx: &Tx, key: Option<&str>, reference: &str) -> Result<O
 
 /// Whether nothing has changed about the payment since the provider was asked.
 pub fn stands_as(tx: &Tx, asked: &Attempt) -> Result<bool> {
-    Ok(queries::payment_of(tx, asked.payment.id)?.version == asked.payment.version)
+    let payment = queries::payment_of(tx, asked.payment.order_id, asked.payment.id)?;
+    Ok(payment.version == asked.payment.version)
 }
 
 /// The attempt that has failed here and that the provider is to give up; `None` once its money has come all the same.
@@ -153,7 +154,7 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
         Outcome::Succeeded { reference, captured, fee } => {
             calls::answered(tx, &asked.asked(), "succeeded")?;
             cases::settle(tx, cases::Kind::StillPending, asked.payment.id, "answered")?;
-            succeed(tx, actor, asked.payment.id, &Captured { reference, amount: *captured, fee: *fee })
+            succeed(tx, actor, asked, &Captured { reference, amount: *captured, fee: *fee })
         }
         Outcome::Declined { reference, code, message } => {
             if !unchanged(tx, asked)? {
@@ -182,12 +183,13 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
                 return abandon(tx, &asked.payment, "order_cancelled").map(drop);
             }
             tx.send(
-                "update payments set status = 'requires_action', version = version + 1, updated_at = $2 where id = $1",
-                params![asked.payment.id, tx.now()],
+                "update payments set status = 'requires_action', version = version + 1, updated_at = $2
+                 where id = $1 and order_id = $3",
+                params![asked.payment.id, tx.now(), asked.payment.order_id],
             )?;
             events::cancel(tx, PAYMENT_ASK, asked.payment.id)?;
-            let payment = queries::payment_of(tx, asked.payment.id)?;
-            list_charge(tx, &payment, MovementStatus::Pending)?;
+            let payment = queries::payment_of(tx, asked.payment.order_id, asked.payment.id)?;
+            relist_charge(tx, &payment, MovementStatus::Pending)?;
             tell(tx, actor, "payment_requires_action", &payment, None, None)
         }
         Outcome::Pending { reference, ask_after } => {
@@ -199,8 +201,8 @@ pub fn apply(tx: &Tx, actor: &Actor, asked: &Attempt, outcome: &Outcome) -> Resu
             // The buyer has acted, at the provider: no other payment replaces this one any more.
             tx.send(
                 "update payments set status = 'pending', version = version + 1, updated_at = $2
-                 where id = $1 and status = 'requires_action'",
-                params![asked.payment.id, tx.now()],
+                 where id = $1 and status = 'requires_action' and order_id = $3",
+                params![asked.payment.id, tx.now(), asked.payment.order_id],
             )?;
             look_after(tx, &asked.payment)?;
             events::schedule(tx, PAYMENT_ASK, asked.payment.id, tx.now().plus(*ask_after))
@@ -230,8 +232,9 @@ struct Captured<'a> {
 /// Whether the payment is open and still stands as it stood when the provider was asked.
 fn unchanged(tx: &Tx, asked: &Attempt) -> Result<bool> {
     tx.exists(
-        "select 1 from payments where id = $1 and status in ('pending', 'requires_action') and version = $2",
-        params![asked.payment.id, asked.payment.version],
+        "select 1 from payments
+         where id = $1 and status in ('pending', 'requires_action') and version = $2 and order_id = $3",
+        params![asked.payment.id, asked.payment.version, asked.payment.order_id],
     )
 }
 
@@ -242,14 +245,15 @@ fn name(tx: &Tx, asked: &Attempt, reference: &str) -> Result<()> {
     }
     tx.send(
         "update payments set transaction_id = $2, version = version + 1, updated_at = $3
-         where id = $1 and transaction_id is null",
-        params![asked.payment.id, reference, tx.now()],
+         where id = $1 and transaction_id is null and order_id = $4",
+        params![asked.payment.id, reference, tx.now(), asked.payment.order_id],
     )
 }
 
 /// The charge succeeded: the money is in escrow, or goes straight back if the order no longer waits for it.
-fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, taken: &Captured) -> Result<()> {
-    let before = queries::payment_of(tx, id)?;
+fn succeed(tx: &Tx, actor: &Actor, asked: &Attempt, taken: &Captured) -> Result<()> {
+    let (order, id) = (asked.payment.order_id, asked.payment.id);
+    let before = queries::payment_of(tx, order, id)?;
     if taken.amount != before.amount {
         // Booking either amount would be a guess.
         let said = json!({ "reference": taken.reference, "captured": taken.amount, "currency": taken.amount.currency() });
@@ -258,10 +262,10 @@ fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, taken: &Captured) -> Result<()
     }
     let changed = tx.execute(
         "update payments set status = 'success', transaction_id = $2, version = version + 1, updated_at = $3
-         where id = $1 and status in ('pending', 'requires_action')",
-        params![id, taken.reference, tx.now()],
+         where id = $1 and status in ('pending', 'requires_action') and order_id = $4",
+        params![id, taken.reference, tx.now(), order],
     )?;
-    let payment = queries::payment_of(tx, id)?;
+    let payment = queries::payment_of(tx, order, id)?;
     if changed == 0 {
         return match payment.status {
             Status::Failed => captured_late(tx, &payment, taken),
@@ -270,7 +274,7 @@ fn succeed(tx: &Tx, actor: &Actor, id: PaymentId, taken: &Captured) -> Result<()
     }
     events::cancel(tx, PAYMENT_ASK, id)?;
     book(tx, &payment, taken)?;
-    list_charge(tx, &payment, MovementStatus::Success)?;
+    relist_charge(tx, &payment, MovementStatus::Success)?;
     tell(tx, actor, "payment_succeeded", &payment, None, None)?;
     if !orders::mark_paid(tx, payment.order_id)? {
         let order = order_of(tx, &payment)?;
@@ -301,7 +305,7 @@ fn book_fee(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
     let own = |fee: &Money| fee.minor() > 0 && fee.currency() == payment.amount.currency();
     let Some(fee) = taken.fee.filter(own) else { return Ok(()) };
     let is_known = tx.exists(
-        "select 1 from ledger_journals where cause_id = $1 and kind = 'provider_fee'
+        "select 1 from ledger_journals where cause_id = $1 and kind = 'provider_fee' and order_id = $2
          union all select 1 from cases where order_id = $2 and kind = 'fee_drift' and resolution = 'booked'",
         params![payment.id, payment.order_id],
     )?;
@@ -326,14 +330,14 @@ fn captured_late(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
     let first = tx.execute(
         "update payments set late_capture = true, transaction_id = coalesce(transaction_id, $2), version = version + 1,
              updated_at = $3
-         where id = $1 and status = 'failed' and late_capture = false",
-        params![payment.id, taken.reference, tx.now()],
+         where id = $1 and status = 'failed' and late_capture = false and order_id = $4",
+        params![payment.id, taken.reference, tx.now(), payment.order_id],
     )?;
     if first == 0 {
         return Ok(());
     }
     book(tx, payment, taken)?;
-    let payment = queries::payment_of(tx, payment.id)?;
+    let payment = queries::payment_of(tx, payment.order_id, payment.id)?;
     let why = payment.failure.as_deref().unwrap_or("failed");
     let held = Sources { escrow: payment.amount.minor(), ..Sources::default() };
     // Why it had failed is between the buyer and the provider: both parties read this.
@@ -350,12 +354,12 @@ fn captured_late(tx: &Tx, payment: &Payment, taken: &Captured) -> Result<()> {
 fn fail(tx: &Tx, payment: &Payment, why: &str) -> Result<Payment> {
     tx.send(
         "update payments set status = 'failed', failure = $2, version = version + 1, updated_at = $3
-         where id = $1 and status in ('pending', 'requires_action')",
-        params![payment.id, why, tx.now()],
+         where id = $1 and status in ('pending', 'requires_action') and order_id = $4",
+        params![payment.id, why, tx.now(), payment.order_id],
     )?;
     events::cancel(tx, PAYMENT_ASK, payment.id)?;
-    let payment = queries::payment_of(tx, payment.id)?;
-    list_charge(tx, &payment, MovementStatus::Failed)?;
+    let payment = queries::payment_of(tx, payment.order_id, payment.id)?;
+    relist_charge(tx, &payment, MovementStatus::Failed)?;
     Ok(payment)
 }
 

@@ -59,7 +59,7 @@ pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
         Some(known) => (Chargeback { evidence_due: told.evidence_due, ..known }, false),
         None => (record(tx, &payment, told)?, true),
     };
-    note(tx, chargeback.id, told)?;
+    note(tx, &chargeback, told)?;
     if !matches!(told.status, ChargebackStatus::Strange(_)) {
         cases::settle(tx, cases::Kind::Strange, chargeback.id, "answered")?;
     }
@@ -120,10 +120,10 @@ fn record(tx: &Tx, payment: &Payment, told: &ChargebackState) -> Result<Chargeba
 }
 
 /// What the provider may still change while it goes on.
-fn note(tx: &Tx, id: ChargebackId, told: &ChargebackState) -> Result<()> {
+fn note(tx: &Tx, chargeback: &Chargeback, told: &ChargebackState) -> Result<()> {
     tx.send(
-        "update chargebacks set reason = $2, evidence_due = $3 where id = $1",
-        params![id, told.reason, told.evidence_due],
+        "update chargebacks set reason = $2, evidence_due = $3 where id = $1 and order_id = $4",
+        params![chargeback.id, told.reason, told.evidence_due, chargeback.order_id],
     )
 }
 
@@ -132,7 +132,10 @@ fn withdraw(tx: &Tx, chargeback: &Chargeback) -> Result<()> {
     if chargeback.withdrawn {
         return Ok(());
     }
-    tx.send("update chargebacks set withdrawn = true where id = $1", params![chargeback.id])?;
+    tx.send(
+        "update chargebacks set withdrawn = true where id = $1 and order_id = $2",
+        params![chargeback.id, chargeback.order_id],
+    )?;
     let minor = chargeback.amount.minor();
     book(tx, chargeback, "chargeback_withdrawn", &[(Account::Losses, -minor), (Account::Provider, minor)])
 }
@@ -172,8 +175,8 @@ fn advance(tx: &Tx, payment: &Payment, chargeback: &Chargeback, to: Stage, is_ne
 
 fn step(tx: &Tx, chargeback: &Chargeback, to: Stage) -> Result<()> {
     let moved = tx.execute(
-        "update chargebacks set status = $3, updated_at = $4 where id = $1 and status = $2",
-        params![chargeback.id, chargeback.stage, to, tx.now()],
+        "update chargebacks set status = $3, updated_at = $4 where id = $1 and status = $2 and order_id = $5",
+        params![chargeback.id, chargeback.stage, to, tx.now(), chargeback.order_id],
     )?;
     if moved == 1 { Ok(()) } else { Err(Error::broken("a chargeback moved twice")) }
 }
@@ -182,7 +185,7 @@ fn step(tx: &Tx, chargeback: &Chargeback, to: Stage) -> Result<()> {
 fn let_go(tx: &Tx, payment: &Payment, chargeback: &Chargeback) -> Result<()> {
     let order = order_of(tx, payment)?;
     thaw(tx, &order, chargeback, chargeback.frozen)?;
-    tx.send("update chargebacks set frozen_minor = 0 where id = $1", params![chargeback.id])?;
+    nothing_frozen(tx, chargeback)?;
     let message = format!(
         "The buyer's bank has only inquired about {} {}: no money was taken, and nothing is frozen any longer.",
         chargeback.amount,
@@ -190,6 +193,13 @@ fn let_go(tx: &Tx, payment: &Payment, chargeback: &Chargeback) -> Result<()> {
     );
     tell(tx, "chargeback_warned", payment, chargeback, &message, Vec::new())?;
     debt::set_off(tx, order.freelancer_id, chargeback.amount.currency())
+}
+
+fn nothing_frozen(tx: &Tx, chargeback: &Chargeback) -> Result<()> {
+    tx.send(
+        "update chargebacks set frozen_minor = 0 where id = $1 and order_id = $2",
+        params![chargeback.id, chargeback.order_id],
+    )
 }
 
 /// Freezes the money of the order and tells its freelancer before anything is debited.
@@ -257,14 +267,15 @@ fn hold(tx: &Tx, order: &Order) -> Result<()> {
 /// Freezes what an order earned and is not paid out.
 fn freeze(tx: &Tx, order: &Order, chargeback: &Chargeback, minor: i64) -> Result<()> {
     // What was let go stays so: while the bank decides, nothing of the order is paid out, frozen or not.
-    let was_frozen = "select 1 from ledger_journals where cause_id = $1 and kind = 'chargeback_frozen'";
-    if minor == 0 || tx.exists(was_frozen, params![chargeback.id])? {
+    let was_frozen =
+        "select 1 from ledger_journals where cause_id = $1 and kind = 'chargeback_frozen' and order_id = $2";
+    if minor == 0 || tx.exists(was_frozen, params![chargeback.id, order.id])? {
         return Ok(());
     }
     recovery::take(tx, order, minor)?;
     tx.send(
-        "update chargebacks set frozen_minor = frozen_minor + $2 where id = $1",
-        params![chargeback.id, minor],
+        "update chargebacks set frozen_minor = frozen_minor + $2 where id = $1 and order_id = $3",
+        params![chargeback.id, minor, order.id],
     )?;
     let (payable, frozen) = accounts(order);
     book(tx, chargeback, "chargeback_frozen", &[(payable, -minor), (frozen, minor)])
@@ -293,8 +304,8 @@ fn thaw(tx: &Tx, order: &Order, chargeback: &Chargeback, minor: i64) -> Result<(
         tx.first(other, params![order.id, chargeback.id], |row| row.next::<ChargebackId>())?
     {
         tx.send(
-            "update chargebacks set frozen_minor = frozen_minor + $2 where id = $1",
-            params![other, minor],
+            "update chargebacks set frozen_minor = frozen_minor + $2 where id = $1 and order_id = $3",
+            params![other, minor, order.id],
         )?;
         return Ok(());
     }
@@ -313,7 +324,7 @@ fn won(tx: &Tx, payment: &Payment, chargeback: &Chargeback) -> Result<()> {
     let minor = chargeback.amount.minor();
     book(tx, chargeback, "chargeback_reinstated", &[(Account::Provider, -minor), (Account::Losses, minor)])?;
     thaw(tx, &order, chargeback, chargeback.frozen)?;
-    tx.send("update chargebacks set frozen_minor = 0 where id = $1", params![chargeback.id])?;
+    nothing_frozen(tx, chargeback)?;
     let message = format!(
         "The bank decided for the marketplace: {} {} stays, and nothing of it is frozen any longer.",
         chargeback.amount,
@@ -367,16 +378,16 @@ fn cover(tx: &Tx, order: &Order, payment: &Payment, chargeback: &Chargeback, min
     thaw(tx, order, chargeback, chargeback.frozen - frozen)?;
     tx.send(
         "update chargebacks set frozen_minor = 0, escrow_minor = $2, fees_minor = $3, payable_minor = $4, owed_minor = $5
-         where id = $1",
-        params![chargeback.id, taken.escrow, taken.fees, taken.payable, taken.owed],
+         where id = $1 and order_id = $6",
+        params![chargeback.id, taken.escrow, taken.fees, taken.payable, taken.owed, order.id],
     )?;
     if minor == 0 {
         return Ok(taken);
     }
     tx.send(
         "update payments set charged_back_minor = charged_back_minor + $2, version = version + 1, updated_at = $3
-         where id = $1",
-        params![payment.id, minor, tx.now()],
+         where id = $1 and order_id = $4",
+        params![payment.id, minor, tx.now(), payment.order_id],
     )?;
     if taken.payable > frozen {
         recovery::take(tx, order, taken.payable - frozen)?;

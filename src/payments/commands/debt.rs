@@ -49,12 +49,13 @@ pub fn ready_to_pay_out(tx: &Tx, freelancer: UserId, currency: Currency) -> Resu
 fn pay(tx: &Tx, freelancer: UserId, debt: &Debt, release: &Release, amount: Money) -> Result<()> {
     let taken = tx.execute(
         "update releases set taken_minor = taken_minor + $2
-         where id = $1 and payout_id is null and taken_minor + $2 <= net_minor",
-        params![release.id, amount.minor()],
+         where id = $1 and payout_id is null and taken_minor + $2 <= net_minor and order_id = $3",
+        params![release.id, amount.minor(), release.order_id],
     )?;
     let paid = tx.execute(
-        "update debts set paid_minor = paid_minor + $2 where id = $1 and paid_minor + $2 <= amount_minor",
-        params![debt.id, amount.minor()],
+        "update debts set paid_minor = paid_minor + $2
+         where id = $1 and paid_minor + $2 <= amount_minor and order_id = $3",
+        params![debt.id, amount.minor(), debt.order_id],
     )?;
     if (taken, paid) != (1, 1) {
         return Err(Error::broken(format!("debt {} was set off twice", debt.id)));

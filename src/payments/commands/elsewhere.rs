@@ -41,7 +41,7 @@ pub fn given_back_elsewhere(tx: &Tx, actor: &Actor, given: &GivenBack) -> Result
     let part = Part { amount: given.amount, taken, reason: given.reason };
     let refund = set_aside(tx, actor, &payment, &order, &part)?;
     events::cancel(tx, REFUND_SEND, refund.id)?;
-    succeeded(tx, &queries::payment_of(tx, payment.id)?, refund, given.reference)?;
+    succeeded(tx, &queries::payment_of(tx, payment.order_id, payment.id)?, refund, given.reference)?;
     if minor == payment.left() {
         let order = order_of(tx, &payment)?;
         match order.status {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::actor::Actor;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events;
 use crate::id::Id;
 use crate::ledger::Account;
@@ -16,7 +16,7 @@ use super::super::calls::{self, Asked};
 use super::super::model::{MovementStatus, Refund, RefundId};
 use super::super::{REFUND_SEND, cases, queries};
 use super::refund::{apply_refund, book, decide, reserved};
-use super::{debt, list_refund, recovery, tell};
+use super::{debt, recovery, relist_refund, tell};
 
 /// What both parties read of a refund that was not the provider's doing.
 const BY_HAND: &str = "The money was given back in another way than it was paid.";
@@ -62,7 +62,8 @@ pub fn asked_elsewhere<S>(
 /// The provider that a refund is to be sent by: the one that has the charge.
 pub fn sent_by(tx: &Tx, id: RefundId) -> Result<String> {
     tx.one(
-        "select p.provider from refunds r join payments p on p.id = r.payment_id where r.id = $1",
+        "select p.provider from refunds r join payments p on p.id = r.payment_id and p.order_id = r.order_id
+         where r.id = $1",
         params![id],
         |row| row.next(),
     )
@@ -76,8 +77,9 @@ pub fn send_refund_anew(tx: &Tx, refund: &Refund) -> Result<()> {
         |row| row.next(),
     )?;
     tx.send(
-        "update refunds set provider_key = $2, updated_at = $3 where id = $1 and status = 'pending'",
-        params![refund.id, format!("refund-{}-{}", refund.id, used + 1), tx.now()],
+        "update refunds set provider_key = $2, updated_at = $3
+         where id = $1 and status = 'pending' and order_id = $4",
+        params![refund.id, format!("refund-{}-{}", refund.id, used + 1), tx.now(), refund.order_id],
     )?;
     tx.send(
         "update provider_calls set state = 'answered' where subject_id = $1 and state <> 'answered'",
@@ -95,13 +97,12 @@ pub fn refunded_by_hand(tx: &Tx, actor: &Actor, refund: Refund) -> Result<()> {
     let refund = decide(tx, refund, MovementStatus::Success, None)?;
     let minor = refund.amount.minor();
     book(tx, &refund, "refund_by_hand", &[(reserved(&refund), -minor), (Account::Losses, minor)])?;
-    let payment =
-        queries::find(tx, refund.payment_id)?.ok_or_else(|| Error::broken("a refund without its payment"))?;
+    let payment = queries::payment_of(tx, refund.order_id, refund.payment_id)?;
     for kind in [cases::Kind::UnknownOutcome, cases::Kind::RefundRefused] {
         cases::settle(tx, kind, refund.id, "settled_by_hand")?;
     }
-    list_refund(tx, &payment, &refund, None)?;
-    recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
+    relist_refund(tx, &refund, None)?;
+    recovery::relist_taken(tx, refund.order_id, refund.id.cast(), refund.status)?;
     tell(tx, actor, "refund_succeeded", &payment, Some(&refund), Some(BY_HAND))?;
     debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
 }

@@ -56,14 +56,12 @@ struct Movement<'a> {
     transaction_id: Option<&'a str>,
 }
 
-/// Lists a movement, or how the one that is listed stands now.
+/// Lists a movement, the first of its kind and cause.
 fn list(tx: &Tx, movement: &Movement) -> Result<()> {
     tx.send(
         "insert into transactions (id, user_id, type, status, amount_minor, currency, order_id, payment_id, cause_id,
              transaction_id, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-         on conflict (cause_id, type) do update
-         set status = excluded.status, transaction_id = coalesce(excluded.transaction_id, transactions.transaction_id)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         params![
             tx.new_id::<Movement>(),
             movement.user_id,
@@ -80,13 +78,30 @@ fn list(tx: &Tx, movement: &Movement) -> Result<()> {
     )
 }
 
-fn list_charge(tx: &Tx, payment: &Payment, status: MovementStatus) -> Result<()> {
+/// How a movement that is listed stands now.
+struct Standing<'a> {
+    kind: MovementKind,
+    order_id: OrderId,
+    cause_id: Id<()>,
+    status: MovementStatus,
+    transaction_id: Option<&'a str>,
+}
+
+fn relist(tx: &Tx, now: &Standing) -> Result<()> {
+    tx.send(
+        "update transactions set status = $4, transaction_id = coalesce($5, transaction_id)
+         where cause_id = $1 and type = $2 and order_id = $3",
+        params![now.cause_id, now.kind, now.order_id, now.status, now.transaction_id],
+    )
+}
+
+fn list_charge(tx: &Tx, payment: &Payment) -> Result<()> {
     list(
         tx,
         &Movement {
             user_id: payment.buyer_id,
             kind: MovementKind::Charge,
-            status,
+            status: MovementStatus::Pending,
             amount: payment.amount,
             payment,
             cause_id: payment.id.cast(),
@@ -95,7 +110,20 @@ fn list_charge(tx: &Tx, payment: &Payment, status: MovementStatus) -> Result<()>
     )
 }
 
-fn list_refund(tx: &Tx, payment: &Payment, refund: &Refund, reference: Option<&str>) -> Result<()> {
+fn relist_charge(tx: &Tx, payment: &Payment, status: MovementStatus) -> Result<()> {
+    relist(
+        tx,
+        &Standing {
+            kind: MovementKind::Charge,
+            order_id: payment.order_id,
+            cause_id: payment.id.cast(),
+            status,
+            transaction_id: payment.transaction_id.as_deref(),
+        },
+    )
+}
+
+fn list_refund(tx: &Tx, payment: &Payment, refund: &Refund) -> Result<()> {
     list(
         tx,
         &Movement {
@@ -105,6 +133,19 @@ fn list_refund(tx: &Tx, payment: &Payment, refund: &Refund, reference: Option<&s
             amount: refund.amount,
             payment,
             cause_id: refund.id.cast(),
+            transaction_id: None,
+        },
+    )
+}
+
+fn relist_refund(tx: &Tx, refund: &Refund, reference: Option<&str>) -> Result<()> {
+    relist(
+        tx,
+        &Standing {
+            kind: MovementKind::Refund,
+            order_id: refund.order_id,
+            cause_id: refund.id.cast(),
+            status: refund.status,
             transaction_id: reference,
         },
     )
@@ -112,17 +153,15 @@ fn list_refund(tx: &Tx, payment: &Payment, refund: &Refund, reference: Option<&s
 
 /// What one order earned, on its way to its freelancer.
 #[derive(Debug)]
-pub struct Paying<'a> {
+pub struct Paying {
     pub freelancer: UserId,
     pub order_id: OrderId,
     pub amount: Money,
-    pub status: MovementStatus,
     /// The payout's part that it is listed for.
     pub cause_id: Id<()>,
-    pub transaction_id: Option<&'a str>,
 }
 
-/// Lists a part of a payout, or how the one that is listed stands now.
+/// Lists a part of a payout, which is on its way.
 pub fn list_payout(tx: &Tx, paying: &Paying) -> Result<()> {
     let payment = queries::captured(tx, paying.order_id)?
         .ok_or_else(|| Error::broken(format!("order {} earned what nobody paid", paying.order_id)))?;
@@ -131,13 +170,25 @@ pub fn list_payout(tx: &Tx, paying: &Paying) -> Result<()> {
         &Movement {
             user_id: paying.freelancer,
             kind: MovementKind::Payout,
-            status: paying.status,
+            status: MovementStatus::Pending,
             amount: paying.amount,
             payment: &payment,
             cause_id: paying.cause_id,
-            transaction_id: paying.transaction_id,
+            transaction_id: None,
         },
     )
+}
+
+/// How a part of a payout that is listed stands now.
+pub fn relist_payout(
+    tx: &Tx,
+    order_id: OrderId,
+    cause_id: Id<()>,
+    status: MovementStatus,
+    reference: Option<&str>,
+) -> Result<()> {
+    let kind = MovementKind::Payout;
+    relist(tx, &Standing { kind, order_id, cause_id, status, transaction_id: reference })
 }
 
 /// Logs what happened to a payment, as something that happened to its order.
@@ -157,7 +208,7 @@ fn tell(
             more.extend(shared(&refund.taken, refund.amount));
         }
         if kind == "refund_failed" {
-            more.push(("requested_by", json!(queries::requester(tx, refund.id)?)));
+            more.push(("requested_by", json!(queries::requester(tx, refund)?)));
         }
     }
     tell_more(tx, actor, kind, payment, message, more)

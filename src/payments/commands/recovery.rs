@@ -4,10 +4,10 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ledger::Account;
-use crate::orders::{Order, Shares};
+use crate::orders::{Order, OrderId, Shares};
 use crate::params;
 
-use super::super::model::{MovementKind, MovementStatus, Payment, Sources};
+use super::super::model::{MovementKind, MovementStatus, Payment, Refund, Sources};
 use super::super::queries;
 use super::{Movement, list};
 
@@ -91,8 +91,11 @@ pub(super) fn owe(tx: &Tx, order: &Order, cause: Id<()>, minor: i64) -> Result<(
 }
 
 /// Strikes out what was owed for a refund that did not happen: nothing has been set off against it.
-pub(super) fn owe_nothing(tx: &Tx, cause: Id<()>) -> Result<()> {
-    let struck = tx.execute("delete from debts where cause_id = $1 and paid_minor = 0", params![cause])?;
+pub(super) fn owe_nothing(tx: &Tx, order: OrderId, cause: Id<()>) -> Result<()> {
+    let struck = tx.execute(
+        "delete from debts where cause_id = $1 and paid_minor = 0 and order_id = $2",
+        params![cause, order],
+    )?;
     if struck == 1 {
         Ok(())
     } else {
@@ -127,10 +130,11 @@ pub(super) fn list_taken(
 }
 
 /// Lists the same for what takes its place.
-pub(super) fn list_again(tx: &Tx, before: Id<()>, cause: Id<()>, status: MovementStatus) -> Result<()> {
+pub(super) fn list_again(tx: &Tx, before: &Refund, cause: Id<()>, status: MovementStatus) -> Result<()> {
     let listed = tx.all(
-        "select id from transactions where cause_id = $1 and type in ('clawback', 'fee_return') order by id",
-        params![before],
+        "select id from transactions where cause_id = $1 and type in ('clawback', 'fee_return') and order_id = $2
+         order by id",
+        params![before.id, before.order_id],
         |row| row.next::<Id<()>>(),
     )?;
     for movement in listed {
@@ -138,17 +142,18 @@ pub(super) fn list_again(tx: &Tx, before: Id<()>, cause: Id<()>, status: Movemen
             "insert into transactions (id, user_id, type, status, amount_minor, currency, order_id, payment_id, cause_id,
                  created_at)
              select $1, user_id, type, $2, amount_minor, currency, order_id, payment_id, $3, $4
-             from transactions where id = $5",
-            params![tx.new_id::<Movement>(), status, cause, tx.now(), movement],
+             from transactions where id = $5 and order_id = $6",
+            params![tx.new_id::<Movement>(), status, cause, tx.now(), movement, before.order_id],
         )?;
     }
     Ok(())
 }
 
 /// How what is listed so stands now.
-pub(super) fn relist_taken(tx: &Tx, cause: Id<()>, status: MovementStatus) -> Result<()> {
+pub(super) fn relist_taken(tx: &Tx, order: OrderId, cause: Id<()>, status: MovementStatus) -> Result<()> {
     tx.send(
-        "update transactions set status = $2 where cause_id = $1 and type in ('clawback', 'fee_return')",
-        params![cause, status],
+        "update transactions set status = $2
+         where cause_id = $1 and type in ('clawback', 'fee_return') and order_id = $3",
+        params![cause, status, order],
     )
 }

@@ -20,7 +20,9 @@ use super::super::{
     ALREADY_RELEASED, ORDER_DISPUTED, PAID_OUT_ALREADY, PAYMENT_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURED,
     REFUND_IN_PROGRESS, REFUND_SEND, cases, queries,
 };
-use super::{bounced, chargeback, debt, held, list_refund, order_of, recovery, tell, tell_more};
+use super::{
+    bounced, chargeback, debt, held, list_refund, order_of, recovery, relist_refund, tell, tell_more,
+};
 use crate::providers::{RefundOutcome, RefundRequest};
 
 /// Gives money back on the word of the freelancer or an administrator.
@@ -86,7 +88,7 @@ fn require_refundable(tx: &Tx, payment: &Payment, order: &Order, after_release: 
 /// Whoever gives a part of a completed order back first, takes its share first: the next waits until it is known whether
 /// that share is gone.
 fn require_no_other(tx: &Tx, payment: &Payment) -> Result<()> {
-    let Some(other) = queries::giving_back(tx, payment.id)? else { return Ok(()) };
+    let Some(other) = queries::giving_back(tx, payment)? else { return Ok(()) };
     Err(REFUND_IN_PROGRESS
         .error(
             "another refund of this completed order is on its way: ask again when GET /orders/{id}/timeline says \
@@ -165,8 +167,9 @@ pub(super) fn set_aside(
 ) -> Result<Refund> {
     let Part { amount, taken, reason } = *part;
     tx.send(
-        "update payments set refunded_minor = refunded_minor + $2, version = version + 1, updated_at = $3 where id = $1",
-        params![payment.id, amount.minor(), tx.now()],
+        "update payments set refunded_minor = refunded_minor + $2, version = version + 1, updated_at = $3
+         where id = $1 and order_id = $4",
+        params![payment.id, amount.minor(), tx.now(), payment.order_id],
     )?;
     let id: RefundId = tx.new_id();
     let refund = Refund {
@@ -207,7 +210,7 @@ pub(super) fn set_aside(
     if payment.status == Status::Success {
         orders::refunded(tx, order.id, payment.left() - amount.minor())?;
     }
-    list_refund(tx, payment, &refund, None)?;
+    list_refund(tx, payment, &refund)?;
     events::schedule(tx, REFUND_SEND, id, tx.now())?;
     tell(tx, actor, "refund_requested", payment, Some(&refund), Some(reason))?;
     Ok(refund)
@@ -275,7 +278,7 @@ pub fn apply_refund(tx: &Tx, id: RefundId, outcome: &RefundOutcome) -> Result<bo
             Ok(true)
         }
         RefundOutcome::Failed { code, message, .. } => {
-            let advanced = queries::advanced(tx, payment.id)?;
+            let advanced = queries::advanced(tx, &payment)?;
             let returns = refund.replaces.is_none() && advanced == 0 && has_place(tx, &payment, &refund)?;
             tracing::warn!(refund = %refund.id, code, message, advanced, returns, "the provider refused a refund");
             if returns {
@@ -303,8 +306,8 @@ pub(super) fn succeeded(tx: &Tx, payment: &Payment, refund: Refund, reference: &
     let refund = decide(tx, refund, MovementStatus::Success, Some(reference))?;
     let minor = refund.amount.minor();
     book(tx, &refund, "refund", &[(reserved(&refund), -minor), (Account::Provider, minor)])?;
-    list_refund(tx, payment, &refund, Some(reference))?;
-    recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
+    relist_refund(tx, &refund, Some(reference))?;
+    recovery::relist_taken(tx, refund.order_id, refund.id.cast(), refund.status)?;
     cases::settle(tx, cases::Kind::RefundRefused, refund.id, "succeeded")?;
     tell(tx, &Actor::System, "refund_succeeded", payment, Some(&refund), Some(&refund.reason))?;
     debt::set_off(tx, payment.freelancer_id, refund.amount.currency())
@@ -314,22 +317,23 @@ fn failed(tx: &Tx, payment: &Payment, refund: Refund, message: &str) -> Result<(
     let refund = decide(tx, refund, MovementStatus::Failed, None)?;
     let (minor, taken) = (refund.amount.minor(), &refund.taken);
     tx.send(
-        "update payments set refunded_minor = refunded_minor - $2, version = version + 1, updated_at = $3 where id = $1",
-        params![payment.id, minor, tx.now()],
+        "update payments set refunded_minor = refunded_minor - $2, version = version + 1, updated_at = $3
+         where id = $1 and order_id = $4",
+        params![payment.id, minor, tx.now(), payment.order_id],
     )?;
     let order = order_of(tx, payment)?;
     if taken.payable > 0 {
         recovery::put_back(tx, &order, taken.payable)?;
     }
     if taken.owed > 0 {
-        recovery::owe_nothing(tx, refund.id.cast())?;
+        recovery::owe_nothing(tx, order.id, refund.id.cast())?;
     }
     let mut lines = recovery::lines(&order, taken, 1);
     lines.insert(0, (reserved(&refund), -minor));
     book(tx, &refund, "refund_returned", &lines)?;
     orders::refunded(tx, order.id, payment.left() + minor)?;
-    list_refund(tx, payment, &refund, None)?;
-    recovery::relist_taken(tx, refund.id.cast(), refund.status)?;
+    relist_refund(tx, &refund, None)?;
+    recovery::relist_taken(tx, refund.order_id, refund.id.cast(), refund.status)?;
     tell(tx, &Actor::System, "refund_failed", payment, Some(&refund), Some(message))?;
     if taken.freelancers() == 0 {
         return Ok(());
@@ -347,8 +351,9 @@ pub(super) fn decide(
     reference: Option<&str>,
 ) -> Result<Refund> {
     let decided = tx.execute(
-        "update refunds set status = $2, transaction_id = $3, updated_at = $4 where id = $1 and status = 'pending'",
-        params![refund.id, status, reference, tx.now()],
+        "update refunds set status = $2, transaction_id = $3, updated_at = $4
+         where id = $1 and status = 'pending' and order_id = $5",
+        params![refund.id, status, reference, tx.now(), refund.order_id],
     )?;
     if decided == 1 {
         Ok(Refund { status, transaction_id: reference.map(str::to_owned), ..refund })
@@ -376,5 +381,5 @@ pub(super) fn reserved(refund: &Refund) -> Account {
 }
 
 fn payment_of(tx: &Tx, refund: &Refund) -> Result<Payment> {
-    queries::find(tx, refund.payment_id)?.ok_or_else(|| Error::broken("a refund without its payment"))
+    queries::payment_of(tx, refund.order_id, refund.payment_id)
 }

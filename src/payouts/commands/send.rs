@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::events;
 use crate::ledger::{self, Account, Journal};
 use crate::params;
-use crate::payments::{self, MovementStatus, Paying, cases, releases};
+use crate::payments::{self, MovementStatus, cases, releases};
 use crate::providers::TransferOutcome;
 
 use super::super::model::{Item, ItemId, ItemStatus, Payout, PayoutId, Status, status_of};
@@ -25,8 +25,8 @@ pub fn apply_transfer(tx: &Tx, id: ItemId, outcome: &TransferOutcome) -> Result<
         (TransferOutcome::Paid { reference }, ItemStatus::Paid) => {
             // An administrator knew only that it had arrived.
             tx.execute(
-                "update payout_items set transaction_id = $2 where id = $1 and transaction_id is null",
-                params![id, reference],
+                "update payout_items set transaction_id = $2 where id = $1 and transaction_id is null and order_id = $3",
+                params![id, reference, item.order_id],
             )?;
             Ok(())
         }
@@ -41,8 +41,9 @@ pub fn apply_transfer(tx: &Tx, id: ItemId, outcome: &TransferOutcome) -> Result<
         }
         (TransferOutcome::Pending { reference, ask_after }, ItemStatus::Pending) => {
             tx.execute(
-                "update payout_items set transaction_id = $2, updated_at = $3 where id = $1 and transaction_id is null",
-                params![id, reference, tx.now()],
+                "update payout_items set transaction_id = $2, updated_at = $3
+                 where id = $1 and transaction_id is null and order_id = $4",
+                params![id, reference, tx.now(), item.order_id],
             )?;
             events::schedule(tx, TRANSFER_SEND, id, tx.now().plus(*ask_after))
         }
@@ -80,7 +81,7 @@ pub fn returned(tx: &Tx, reference: &str, code: &str, message: &str) -> Result<b
 pub(super) fn pay(tx: &Tx, actor: &Actor, item: &Item, reference: Option<&str>) -> Result<()> {
     decide(tx, item, ItemStatus::Paid, reference, None)?;
     book(tx, item, "payout_sent", |payouts| [(payouts, -1), (Account::Provider, 1)])?;
-    list(tx, item, MovementStatus::Success, reference)?;
+    relist(tx, item, MovementStatus::Success, reference)?;
     settle(tx, actor, item.payout_id)
 }
 
@@ -107,11 +108,11 @@ fn take_back(
     lines: impl Fn(Account) -> [(Account, i64); 2],
 ) -> Result<()> {
     decide(tx, item, ItemStatus::Returned, item.transaction_id.as_deref(), Some((code, message)))?;
-    if !releases::free(tx, item.release_id, item.payout_id)? {
+    if !releases::free(tx, item.order_id, item.release_id, item.payout_id)? {
         return Err(Error::broken(format!("what payout {} returns was not its own", item.payout_id)));
     }
     book(tx, item, "payout_returned", lines)?;
-    list(tx, item, MovementStatus::Failed, item.transaction_id.as_deref())?;
+    relist(tx, item, MovementStatus::Failed, item.transaction_id.as_deref())?;
     tracing::warn!(payout = %item.payout_id, item = %item.id, code, message, "a part of a payout came back");
     metrics::counter!("payout_items_returned_total").increment(1);
     let payout = freelancer_of(tx, item)?;
@@ -136,7 +137,7 @@ fn decide(
     let decided = tx.execute(
         "update payout_items set status = $3, transaction_id = coalesce($4, transaction_id), failure = $5,
              failure_message = $6, updated_at = $7
-         where id = $1 and status = $2",
+         where id = $1 and status = $2 and order_id = $8",
         params![
             item.id,
             item.status,
@@ -144,7 +145,8 @@ fn decide(
             reference,
             failure.map(|(code, _)| code),
             failure.map(|(_, message)| message),
-            tx.now()
+            tx.now(),
+            item.order_id
         ],
     )?;
     if decided != 1 {
@@ -174,18 +176,8 @@ fn book(
     )
 }
 
-fn list(tx: &Tx, item: &Item, status: MovementStatus, reference: Option<&str>) -> Result<()> {
-    payments::list_payout(
-        tx,
-        &Paying {
-            freelancer: freelancer_of(tx, item)?.freelancer_id,
-            order_id: item.order_id,
-            amount: item.amount,
-            status,
-            cause_id: item.id.cast(),
-            transaction_id: reference,
-        },
-    )
+fn relist(tx: &Tx, item: &Item, status: MovementStatus, reference: Option<&str>) -> Result<()> {
+    payments::relist_payout(tx, item.order_id, item.id.cast(), status, reference)
 }
 
 fn freelancer_of(tx: &Tx, item: &Item) -> Result<Payout> {

@@ -13,7 +13,7 @@ use crate::ledger::{self, Account, Journal};
 use crate::money::{Currency, Money};
 use crate::params;
 use crate::payments::releases::{self, Earned};
-use crate::payments::{self, MovementStatus, Paying};
+use crate::payments::{self, Paying};
 use crate::time::Time;
 use crate::users;
 
@@ -260,14 +260,7 @@ fn send_on_its_way(tx: &Tx, payout: PayoutId, freelancer: UserId, earned: &Earne
     )?;
     payments::list_payout(
         tx,
-        &Paying {
-            freelancer,
-            order_id: earned.order_id,
-            amount: earned.amount,
-            status: MovementStatus::Pending,
-            cause_id: id.cast(),
-            transaction_id: None,
-        },
+        &Paying { freelancer, order_id: earned.order_id, amount: earned.amount, cause_id: id.cast() },
     )?;
     Ok(id)
 }

@@ -64,7 +64,6 @@ const UNUSED_INDEXES: &[(On, &str, &str)] = &[
     (On::Both, "offsets_debt", "`verify` sums them by it"),
     (On::Both, "offsets_release", "`verify` sums them by it"),
     (On::Both, "payout_items_live", "what was earned is in one payout at a time"),
-    (On::Both, "refunds_order", "`verify` sums them by it"),
     (On::Both, "refunds_replaces", "a refund is replaced once"),
 ];
 

@@ -1,0 +1,10 @@
+-- What belongs to an order names it, so that one rule says where a row is at home, on many servers too (deploy/citus). The
+-- lines of a journal did not. An index would be written by every booking, and nothing looks for it.
+alter table ledger_lines add column order_id uuid;
+update ledger_lines set order_id = j.order_id from ledger_journals j where j.id = journal_id;
+alter table ledger_lines alter column order_id set not null;
+
+-- Refunds are looked for among those of their order, which has an index of its own.
+drop index refunds_payment;
+
+comment on column ledger_lines.order_id is 'The order of its journal';
