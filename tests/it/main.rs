@@ -30,6 +30,7 @@ mod refunds;
 mod reviews;
 mod schema;
 mod search;
+mod shards;
 mod tidy;
 mod transactions;
 mod users;

@@ -25,10 +25,11 @@ use crate::support::Home;
 use crate::tidy;
 use exceptions::Found;
 use plan::{Plan, Planner};
-use statement::{brief, flat, is_list};
+pub use statement::flat;
+use statement::{brief, is_list};
 use world::{LISTS, World};
 
-async fn migrate(home: &Home) {
+pub async fn migrate(home: &Home) {
     let db = Db::open(&home.config().place(), Default::default(), Wiring::default()).unwrap();
     db.migrate().await.unwrap();
 }
@@ -125,6 +126,17 @@ async fn look_at_lists(world: &World, found: &mut Found<'_>, heard: &mut BTreeSe
         heard.extend(list.later);
     }
     text
+}
+
+/// Every statement that was heard, and those of the sources that were not.
+pub async fn every_statement() -> BTreeSet<Statement> {
+    let world = World::new().await;
+    let mut statements: BTreeSet<Statement> =
+        world.lists().await.into_iter().flat_map(|list| list.first.into_iter().chain(list.later)).collect();
+    statements.extend(world.everything_else().await);
+    let (whole, _) = unheard(&statements);
+    statements.extend(whole);
+    statements
 }
 
 #[tokio::test]
