@@ -5,6 +5,7 @@ mod backup;
 mod bar;
 mod demo;
 mod doctor;
+pub mod exposition;
 mod flags;
 mod lock;
 mod logs;

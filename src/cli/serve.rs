@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{Failure, Lock, logs, open, open_files, pending, require_same_money};
+use super::{Failure, Lock, exposition, logs, open, open_files, pending, require_same_money};
 use crate::app::{self, App, Parts};
 use crate::config::{Config, PaymentProvider, Service};
 use crate::db::Place;
@@ -21,14 +20,9 @@ use crate::providers::{Stripe, stripe};
 use crate::test_clock;
 use crate::users;
 
-const REQUEST_SECONDS: &[f64] =
-    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-const COMMIT_JOBS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 /// Connections that may wait to be let in: with the system's own 128, of hundreds that come at once some try again a second
 /// later.
 const QUEUE: u32 = 1_024;
-/// How often recorded samples are folded into their buckets.
-const UPKEEP: Duration = Duration::from_secs(5);
 /// How long the worker may take to finish what it has begun.
 const WORKER_DRAIN: Duration = Duration::from_secs(10);
 /// How long leaving in order may take.
@@ -44,7 +38,7 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
         Some(address) => Some(bind(address, "metrics-listen").await?),
         None => None,
     };
-    let metrics = record_metrics().map_err(Failure::of("cannot record metrics"))?;
+    let metrics = exposition::record().map_err(Failure::of("cannot record metrics"))?;
     let app = open(config, Parts { metrics: Some(metrics), ..Parts::default() })?;
     drop(held);
     for name in app.db().migrate().await? {
@@ -179,21 +173,6 @@ fn queue(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(QUEUE)
-}
-
-fn record_metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full("http_request_seconds".to_owned()), REQUEST_SECONDS)?
-        .set_buckets_for_metric(Matcher::Full("db_commit_jobs".to_owned()), COMMIT_JOBS)?
-        .install_recorder()?;
-    let kept = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(UPKEEP).await;
-            kept.run_upkeep();
-        }
-    });
-    Ok(handle)
 }
 
 /// Becomes true at SIGTERM or Ctrl-C, once readiness says no.

@@ -53,6 +53,8 @@ pub async fn run(app: &App, window: Window) -> Result<Report> {
     app.db().write(move |tx| commands::finish(tx, id, &found, &gone, &json)).await?;
     metrics::gauge!("reconciliation_differences")
         .set(u32::try_from(report.differences.len()).unwrap_or(u32::MAX));
+    let now = u64::try_from(app.db().clock().now().as_micros()).unwrap_or(0);
+    metrics::gauge!("reconciled_timestamp_seconds").set(Duration::from_micros(now));
     Ok(report)
 }
 

@@ -165,6 +165,8 @@ fn metrics_count_requests_and_have_an_address_of_their_own() {
     let text = server.get("/metrics").expect(200).body;
     assert!(text.contains(r#"http_requests_total{method="GET",route="/livez",status="200"} 1"#), "{text}");
     assert!(text.contains(r#"http_request_seconds_bucket{route="/livez",le="0.005"}"#), "{text}");
+    assert!(text.contains("# HELP http_request_seconds From a request's head"), "{text}");
+    assert!(text.lines().any(|line| line == "panics_total 0"), "an increase is seen from zero on: {text}");
     drop(server);
 
     let mut server = program.serve(&["--metrics-listen", "127.0.0.1:0"]);

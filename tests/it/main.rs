@@ -14,6 +14,7 @@ mod edge;
 mod embedded;
 mod fees;
 mod listings;
+mod metrics;
 mod money_docs;
 mod moving;
 mod nodes;
