@@ -13,6 +13,7 @@ mod moving;
 mod open_files;
 mod reconcile;
 mod serve;
+mod supervisor;
 mod verify;
 mod whole;
 

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{Failure, Lock, exposition, logs, open, open_files, pending, require_same_money};
+use super::{Failure, Lock, exposition, logs, open, open_files, pending, require_same_money, supervisor};
 use crate::app::{self, App, Parts};
 use crate::config::{Config, PaymentProvider, Service};
 use crate::db::Place;
@@ -61,6 +61,7 @@ pub async fn serve(mut config: Config) -> Result<(), Failure> {
     });
     let looking = tokio::spawn(look_around(app.clone()));
     let edge = router(app.clone(), app::served(app.config()));
+    supervisor::ready(&format!("http://{}", app.config().listen));
     server::serve(listener, edge, open_files::allow(Limits::default()), stopped(stop))
         .await
         .map_err(Failure::of("cannot serve"))?;
@@ -186,6 +187,7 @@ fn stop_on_signal(app: App) -> std::io::Result<watch::Receiver<bool>> {
             _ = interrupt.recv() => {}
         }
         app.start_draining();
+        supervisor::stopping();
         tell.send_replace(true);
         tracing::info!("draining: running requests finish, no more are taken");
     });

@@ -32,6 +32,7 @@ mod reviews;
 mod schema;
 mod search;
 mod shards;
+mod supervisor;
 mod tidy;
 mod transactions;
 mod users;

@@ -80,14 +80,20 @@ impl Program {
 
     /// Serves on a port that the system chooses, and waits until it listens.
     pub fn serve(&self, arguments: &[&str]) -> Server {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.args(arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let mut server = Server { child, log, address: String::new(), listening: Value::Null };
+        let mut server = self.begin(arguments, &[]);
         let listening = server.logged("listening");
         server.address = listening["address"].as_str().unwrap().replace("http://", "");
         server.listening = listening;
         server
+    }
+
+    /// The same without waiting, so without an address, and with these variables.
+    pub fn begin(&self, arguments: &[&str], variables: &[(&str, &Path)]) -> Server {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(arguments).envs(variables.iter().copied());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Server { child, log, address: String::new(), listening: Value::Null }
     }
 }
 
