@@ -184,3 +184,21 @@ def database(url):
         yield in_database(url, name)
     finally:
         sql(url, f"drop database {name} with (force)")
+
+
+@contextlib.contextmanager
+def empty_database(directory):
+    """The URL of an empty database, on a server of its own below `directory` unless one is named."""
+    server = os.environ.get(SERVER_URL)
+    if server:
+        with database(server) as url:
+            yield url
+        return
+    # Its server runs as somebody else.
+    os.chmod(directory, 0o711)
+    cluster = Cluster(pathlib.Path(directory) / "postgres").make().start()
+    try:
+        with database(cluster.url) as url:
+            yield url
+    finally:
+        cluster.stop()
