@@ -11,6 +11,7 @@ mod lock;
 mod logs;
 mod moving;
 mod open_files;
+mod ready;
 mod reconcile;
 mod serve;
 mod supervisor;
@@ -92,6 +93,8 @@ enum Command {
     Import { file: PathBuf },
     /// Print the OpenAPI document that /openapi.json serves
     Openapi,
+    /// Ask the one that serves here whether it is ready; 1 when it is not
+    Ready,
     /// Say what is wrong with the settings or their surroundings, and the mend
     Doctor,
 }
@@ -175,6 +178,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Export { file } => moving::export(config, &file).await,
         Command::Import { file } => moving::import(config, &file).await,
         Command::Openapi => say(printed_document(app::served(&config), &config.public_url())),
+        Command::Ready => ready::ready(&config),
         Command::Doctor => Ok(()),
     }?;
     Ok(ExitCode::SUCCESS)

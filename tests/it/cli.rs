@@ -86,6 +86,19 @@ fn a_server_that_stops_in_order_leaves_no_log_for_the_next_to_read() {
 }
 
 #[test]
+fn ready_says_whether_the_one_that_serves_here_is() {
+    let program = Program::new();
+    let server = program.serve(&[]);
+    let said = program.run(&["ready", "--listen", &server.address]).expect(0);
+    assert!(said.stdout.starts_with("{\"ready\":true"), "{}", said.stdout);
+    server.terminate();
+    let address = server.address.clone();
+    assert_eq!(server.ended(), 0);
+    let said = program.run(&["ready", "--listen", &address]).expect(1);
+    assert!(said.stderr.contains(&format!("{address} does not answer")), "{}", said.stderr);
+}
+
+#[test]
 fn openapi_prints_what_is_served() {
     let program = Program::new();
     let server = program.serve(&[]);

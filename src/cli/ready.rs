@@ -1,0 +1,57 @@
+//! `guildhall ready`: asks the process that serves here whether it can do its work, for supervisors that only run a command:
+//! a container's image has no other program that could ask.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::{Failure, say};
+use crate::config::Config;
+
+/// It answers within two seconds that its database is away.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// An answer is far shorter.
+const ANSWER_BYTES: u64 = 64 * 1024;
+
+pub fn ready(config: &Config) -> Result<(), Failure> {
+    let address = from_here(config.listen);
+    let answer =
+        ask(address).map_err(Failure::of(format!("{address} does not answer as a guildhall would")))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.starts_with("HTTP/1.1 200 ") {
+        true => say(body.trim_end()),
+        false => Err(Failure::new(format!("{address} is not ready: {}", body.trim_end()))),
+    }
+}
+
+/// Who listens everywhere is asked on this machine.
+fn from_here(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+fn ask(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_everywhere_is_asked_here() {
+        let asked = |listen: &str| from_here(listen.parse().expect("an address")).to_string();
+        assert_eq!(asked("0.0.0.0:8080"), "127.0.0.1:8080");
+        assert_eq!(asked("[::]:8080"), "[::1]:8080");
+        assert_eq!(asked("10.0.0.7:8080"), "10.0.0.7:8080");
+    }
+}
