@@ -8,6 +8,9 @@
 \set ON_ERROR_STOP on
 \set QUIET on
 
+-- Programs of the version before are not replaced one by one here: what was done for them goes.
+drop trigger ledger_lines_order on ledger_lines;
+
 -- A key is only seen among rows of the same home. All foreign keys go first: a table can then be spread in any order, and
 -- those that are possible come back in the end.
 alter table access_tokens drop constraint access_tokens_session_id_fkey;

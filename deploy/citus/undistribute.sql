@@ -165,3 +165,6 @@ alter table transactions add constraint transactions_user_id_fkey foreign key (u
 alter table service_search alter column words set statistics 1000;
 select comment from said \gexec
 analyze;
+
+create or replace trigger ledger_lines_order before insert on ledger_lines
+    for each row when (new.order_id is null) execute function ledger_lines_order();

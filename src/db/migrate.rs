@@ -50,6 +50,7 @@ migrations! {
     18 "0018_fewer_trees" needs 18,
     19 "0019_plain_checks" needs 18,
     20 "0020_homes" needs 20,
+    21 "0021_homes_known" needs 20,
 }
 
 /// A step that a database has had.

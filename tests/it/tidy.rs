@@ -340,6 +340,9 @@ fn the_dialect_is_recognised() {
     }
 }
 
+/// A step may act for programs from before it as long as they are being replaced. A later step takes it away.
+const TRANSITIONS: &[(&str, &str)] = &[("0020_homes.postgres.sql", "create trigger")];
+
 #[test]
 fn migrations_hold_tables_and_nothing_that_acts() {
     let mut paths = Vec::new();
@@ -349,7 +352,8 @@ fn migrations_hold_tables_and_nothing_that_acts() {
     for path in paths {
         let sql = std::fs::read_to_string(&path).unwrap().to_lowercase();
         for word in ["create trigger", "create view", "autoincrement", "deferrable", "current_timestamp"] {
-            if sql.contains(word) {
+            let file = path.file_name().unwrap().to_str().unwrap();
+            if sql.contains(word) && !TRANSITIONS.contains(&(file, word)) {
                 wrong.push(format!("{}: {word}", path.display()));
             }
         }
