@@ -16,7 +16,8 @@ use crate::moving::{self, Checked, Contents, Progress};
 use crate::verify;
 
 /// Writes everything to `to` while others read and write.
-pub async fn export(config: Config, to: &Path) -> Result<(), Failure> {
+pub async fn export(mut config: Config, to: &Path) -> Result<(), Failure> {
+    config.only_reads = true;
     require_current(&config)?;
     if to == Path::new("-") {
         let contents = write_out(config, stdout()).await?;

@@ -6,7 +6,8 @@ use crate::config::Config;
 use crate::verify::{self, Violation};
 
 /// Prints every check with `ok` or what breaks it.
-pub async fn verify(config: Config) -> Result<(), Failure> {
+pub async fn verify(mut config: Config) -> Result<(), Failure> {
+    config.only_reads = true;
     require_current(&config)?;
     let app = open(config, Parts::default())?;
     tell(&verify::run(app.db()).await?)

@@ -27,6 +27,8 @@ pub struct Config {
     /// Where else the same data can be read.
     pub database_replicas: Vec<ServerUrl>,
     pub database_connections: usize,
+    /// Whether nothing will be written, so that a standby will do: a matter of the command.
+    pub only_reads: bool,
     /// Whether a transaction pooler stands before the server.
     pub database_pooler: bool,
     /// Whether a server is accepted that can lose what it has acknowledged.
@@ -219,6 +221,7 @@ impl Default for Config {
             database_url: None,
             database_replicas: Vec::new(),
             database_connections: 16,
+            only_reads: false,
             database_pooler: false,
             allow_unsafe_database: false,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -281,7 +284,7 @@ impl Config {
                 connections: self.database_connections,
                 pooler: self.database_pooler,
                 allow_unsafe: self.allow_unsafe_database,
-                role: Role::Primary,
+                role: if self.only_reads { Role::Any } else { Role::Primary },
                 replicas: self.database_replicas.clone(),
             })),
         }

@@ -32,7 +32,8 @@ impl<L: TextLimits> Text<L> {
     pub fn parse(text: &str) -> Result<Self, Wrong> {
         let length = text.chars().count();
         if text.chars().any(|symbol| forbidden(symbol, L::MULTILINE)) {
-            let allowed = if L::MULTILINE { " other than newline and tab; a line ends with \\n alone" } else { "" };
+            let allowed =
+                if L::MULTILINE { " other than newline and tab; a line ends with \\n alone" } else { "" };
             return Err(Wrong::new("invalid_characters", format!("remove the control characters{allowed}")));
         }
         if length > L::MAX {

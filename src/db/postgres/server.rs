@@ -48,6 +48,8 @@ pub enum Role {
     Primary,
     /// It follows the primary and answers reads.
     Replica,
+    /// Either will do: nothing is written.
+    Any,
 }
 
 /// A transaction that is to be opened. One that writes is told the server's time once its snapshot is taken: whatever it
@@ -102,6 +104,7 @@ impl Server {
         config.target_session_attrs(match self.role {
             Role::Primary => TargetSessionAttrs::ReadWrite,
             Role::Replica => TargetSessionAttrs::ReadOnly,
+            Role::Any => TargetSessionAttrs::Any,
         });
         // A pooler refuses settings that it would have to carry over: it is told them in every transaction.
         if self.pooler {
@@ -188,7 +191,7 @@ impl Server {
         if encoding != "UTF8" {
             return refuse(format!("the database is encoded in {encoding}: create one with encoding 'UTF8'"));
         }
-        if recovering == "t" {
+        if recovering == "t" && self.role == Role::Primary {
             return refuse("the server is a standby, which takes no writes: name the primary".to_owned());
         }
         let risky: Vec<&str> = [
