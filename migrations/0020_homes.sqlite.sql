@@ -1,6 +1,3 @@
 -- What belongs to an order names it, so that one rule says where a row is at home, on many servers too (deploy/citus). The
 -- lines of a journal did not. An index would be written by every booking, and nothing looks for it.
 alter table ledger_lines add column order_id blob;
-
--- Refunds are looked for among those of their order, which has an index of its own.
-drop index refunds_payment;

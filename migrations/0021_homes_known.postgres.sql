@@ -3,9 +3,8 @@
 --     update ledger_lines l set order_id = j.order_id from ledger_journals j
 --     where j.id = l.journal_id and (l.journal_id, l.line) in (
 --         select journal_id, line from ledger_lines where order_id is null limit 100000);
-update ledger_lines set order_id = j.order_id from ledger_journals j where j.id = journal_id and ledger_lines.order_id is null;
+update ledger_lines set order_id = j.order_id from ledger_journals j
+where j.id = journal_id and ledger_lines.order_id is null;
 
--- Checked beside those who write, and then known without looking again.
+-- Checked beside those who write.
 alter table ledger_lines validate constraint ledger_lines_order_known;
-alter table ledger_lines alter column order_id set not null;
-alter table ledger_lines drop constraint ledger_lines_order_known;

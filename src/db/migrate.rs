@@ -51,6 +51,7 @@ migrations! {
     19 "0019_plain_checks" needs 18,
     20 "0020_homes" needs 20,
     21 "0021_homes_known" needs 20,
+    22 "0022_homes_held" needs 20,
 }
 
 /// A step that a database has had.

@@ -1,12 +1,19 @@
 //! The schema on a server. Any number of programs may start at once: each step is applied under a lock on the table that
 //! names the steps, which goes with the transaction, behind a pooler too.
 
+use std::thread;
+use std::time::Duration;
+
 use super::fault::Outcome;
 use super::line::{Around, Ask, Done, Line};
-use crate::db::Row;
 use crate::db::migrate::{Applied, Migration, all_names, checksum, missing};
+use crate::db::{Fault, Row};
 use crate::error::{Error, Result};
 use crate::params;
+
+/// How often a lock is asked for, and how long after another: for as long as an hourly check may read.
+const MOST_TRIES: u32 = 600;
+const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 
 /// Applies what is missing; the names of what ran here.
 pub(super) fn run(line: &Line) -> Result<Vec<&'static str>> {
@@ -76,13 +83,29 @@ fn read(row: &Row) -> Result<Applied> {
     Ok(Applied { version: row.next()?, checksum: row.next()?, needs: row.next()? })
 }
 
-/// Whether it was applied here: another program may have been faster.
+/// Whether it was applied here: another program may have been faster. A table that somebody reads for long is asked for again
+/// and again, since whoever wants to write to it would wait behind us.
 fn apply(line: &Line, step: &Migration) -> Result<bool> {
-    let outcome = apply_in(line, step);
-    if outcome.is_err() {
-        let _ = line.simple("rollback", None);
+    let mut tries = 1;
+    loop {
+        let outcome = apply_in(line, step);
+        if outcome.is_err() {
+            let _ = line.simple("rollback", None);
+        }
+        match outcome {
+            Err(Outcome::Rerun | Outcome::Refused(Fault::Busy)) if tries < MOST_TRIES => {
+                if tries == 1 {
+                    tracing::warn!(
+                        name = step.name,
+                        "others hold what the migration changes: it waits for them"
+                    );
+                }
+                tries += 1;
+                thread::sleep(BETWEEN_TRIES);
+            }
+            outcome => return Ok(outcome.map_err(Outcome::into_fault)?),
+        }
     }
-    Ok(outcome.map_err(Outcome::into_fault)?)
 }
 
 fn apply_in(line: &Line, step: &Migration) -> Result<bool, Outcome> {
@@ -92,6 +115,7 @@ fn apply_in(line: &Line, step: &Migration) -> Result<bool, Outcome> {
         line.simple("rollback", None)?;
         return Ok(false);
     }
+    line.simple("set local lock_timeout = 1000", None)?;
     line.simple(step.postgres, None)?;
     line.run(
         "insert into schema_migrations (version, name, checksum, applied_at, needs)

@@ -64,6 +64,7 @@ const UNUSED_INDEXES: &[(On, &str, &str)] = &[
     (On::Both, "offsets_debt", "`verify` sums them by it"),
     (On::Both, "offsets_release", "`verify` sums them by it"),
     (On::Both, "payout_items_live", "what was earned is in one payout at a time"),
+    (On::Both, "refunds_payment", "programs from before 0020 find by it, as long as they are being replaced"),
     (On::Both, "refunds_replaces", "a refund is replaced once"),
 ];
 
