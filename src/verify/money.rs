@@ -15,7 +15,7 @@ use super::Witnesses;
 pub(super) fn ledger_balances(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     let journals =
         "select journal_id, count(*), cast(sum(amount_minor) as bigint), min(currency), max(currency)
-         from ledger_lines group by journal_id, order_id
+         from ledger_lines group by journal_id
          having count(*) < 2 or sum(amount_minor) <> 0 or min(currency) <> max(currency)";
     found.search(tx, journals, params![], |row| {
         let (journal, lines, sum): (Id<()>, i64, i64) = (row.next()?, row.next()?, row.next()?);
@@ -29,6 +29,12 @@ pub(super) fn ledger_balances(tx: &Tx, found: &mut Witnesses) -> Result<()> {
          where not exists (select 1 from ledger_lines l where l.journal_id = j.id and l.order_id = j.order_id)";
     found.search(tx, empty, params![], |row| {
         Ok(Some(format!("journal {} has no lines", row.next::<Id<()>>()?)))
+    })?;
+    let astray = "select l.journal_id, l.line from ledger_lines l
+         where not exists (select 1 from ledger_journals j where j.id = l.journal_id and j.order_id = l.order_id)";
+    found.search(tx, astray, params![], |row| {
+        let (journal, line): (Id<()>, i64) = (row.next()?, row.next()?);
+        Ok(Some(format!("line {line} of journal {journal} names another order than its journal")))
     })?;
     let mut totals: HashMap<String, i128> = HashMap::new();
     tx.each(BALANCES, params![], |row| {
@@ -257,6 +263,11 @@ pub(super) fn captured_is_accounted_for(tx: &Tx, found: &mut Witnesses) -> Resul
 
 /// Every charge, refund and fee is listed to the one it concerns as it stands.
 fn listed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let astray = "select r.id from refunds r
+         where not exists (select 1 from payments p where p.id = r.payment_id and p.order_id = r.order_id)";
+    found.search(tx, astray, params![], |row| {
+        Ok(Some(format!("refund {} names another order than its payment", row.next::<Id<()>>()?)))
+    })?;
     let charges = "select p.id, p.status from payments p
          left join transactions t on t.cause_id = p.id and t.order_id = p.order_id and t.type = 'charge'
          where t.id is null or t.amount_minor <> p.amount_minor or t.currency <> p.currency or t.user_id <> p.buyer_id

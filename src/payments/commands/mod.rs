@@ -56,12 +56,12 @@ struct Movement<'a> {
     transaction_id: Option<&'a str>,
 }
 
-/// Lists a movement, the first of its kind and cause.
+/// Lists a movement, the first of its kind and cause. Of two at once the second is overtaken, and runs again.
 fn list(tx: &Tx, movement: &Movement) -> Result<()> {
     tx.send(
         "insert into transactions (id, user_id, type, status, amount_minor, currency, order_id, payment_id, cause_id,
              transaction_id, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
         params![
             tx.new_id::<Movement>(),
             movement.user_id,

@@ -113,7 +113,7 @@ async fn refunding_while_completing_moves_the_money_once() {
     for _ in 0..20 {
         let (order, payment) = app.paid(&buyer, &seller).await;
         app.move_order(&seller, &order, "delivered").await.expect(200);
-        at_once(4, |number| {
+        let replies = at_once(4, |number| {
             let (app, buyer, seller) = (Arc::clone(&app), buyer.clone(), seller.clone());
             let (order, payment) = (order.clone(), payment.clone());
             async move {
@@ -124,6 +124,8 @@ async fn refunding_while_completing_moves_the_money_once() {
             }
         })
         .await;
+        let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
+        assert!(statuses.iter().all(|status| [200, 201, 409].contains(status)), "{statuses:?}");
         app.audit().await;
         assert_eq!(app.escrow(&order).await, 0);
     }
