@@ -285,7 +285,7 @@ impl Config {
                 pooler: self.database_pooler,
                 allow_unsafe: self.allow_unsafe_database,
                 role: if self.only_reads { Role::Any } else { Role::Primary },
-                replicas: self.database_replicas.clone(),
+                replicas: if self.only_reads { Vec::new() } else { self.database_replicas.clone() },
             })),
         }
     }

@@ -109,7 +109,7 @@ impl<'c> Conn<'c> {
     /// opened can do nothing, and has no moment.
     pub fn now(&self) -> Option<Time> {
         if let (Way::Line(line), Some(begin)) = (self.way, self.begin.take()) {
-            let opened = line.open(self.until).and_then(|()| line.open_transaction(begin, self.until));
+            let opened = line.open(self.until).and_then(|_| line.open_transaction(begin, self.until));
             if let Err(outcome) = opened.and_then(|told| self.hear(told)) {
                 self.end(&outcome);
             }

@@ -80,7 +80,7 @@ impl Engine {
         let (looking, stop) = bounded(0);
         let (of_server, told) = (Arc::clone(&server), Arc::clone(&health));
         spawn("db-look", move || told.watch(of_server, &stop))?;
-        let glances = Glances::new(Arc::clone(&server), shared_by_glances);
+        let glances = Glances::new(Arc::clone(&server), shared_by_glances, Some(Arc::clone(&health)));
         Ok(Self { server, reads, writes, glances, health, replicas: OnceLock::new(), _looking: looking })
     }
 

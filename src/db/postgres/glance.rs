@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::fault::Outcome;
+use super::health::Health;
 use super::line::CACHED_STATEMENTS;
 use super::position;
 use super::question::Question;
@@ -85,6 +86,8 @@ impl Glance {
 pub(super) struct Glances {
     server: Arc<Server>,
     channels: Vec<Channel>,
+    /// Told of each connection to a primary.
+    health: Option<Arc<Health>>,
 }
 
 #[derive(Default)]
@@ -109,8 +112,8 @@ impl Drop for Session {
 }
 
 impl Glances {
-    pub fn new(server: Arc<Server>, connections: usize) -> Self {
-        Self { server, channels: (0..connections).map(|_| Channel::default()).collect() }
+    pub fn new(server: Arc<Server>, connections: usize, health: Option<Arc<Health>>) -> Self {
+        Self { server, channels: (0..connections).map(|_| Channel::default()).collect(), health }
     }
 
     /// Whether there is a connection for them.
@@ -156,7 +159,7 @@ impl Glances {
         let idlest = self.channels.iter().min_by_key(|channel| channel.waiting.load(Ordering::Relaxed));
         let counted = idlest.and_then(|channel| Some((channel, channel.count()?)));
         let (channel, _counted) = counted.ok_or(Outcome::Refused(Fault::Overloaded))?;
-        channel.ask(&self.server, question, need, until).await
+        channel.ask(self, question, need, until).await
     }
 }
 
@@ -179,6 +182,18 @@ impl Drop for Counted<'_> {
     }
 }
 
+impl Glances {
+    /// Lets go of every connection: whoever waits on one is told at once.
+    pub fn close(&self) {
+        for channel in &self.channels {
+            // One that is just being opened is new.
+            if let Ok(mut present) = channel.session.try_lock() {
+                present.take();
+            }
+        }
+    }
+}
+
 impl Channel {
     /// `None` when too many wait already.
     fn count(&self) -> Option<Counted<'_>> {
@@ -188,17 +203,20 @@ impl Channel {
 
     async fn ask(
         &self,
-        server: &Server,
+        all: &Glances,
         question: &Question,
         need: Need,
         until: Instant,
     ) -> Result<(Vec<Row>, Option<Position>), Outcome> {
         let too_late = || Outcome::Lost("it did not answer in time".to_owned());
         let session =
-            tokio::time::timeout_at(until.into(), self.session(server)).await.map_err(|_| too_late())??;
-        let answer = match tokio::time::timeout_at(until.into(), session.answer(question, need)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(too_late()),
+            tokio::time::timeout_at(until.into(), self.session(all)).await.map_err(|_| too_late())??;
+        let answer = match (tokio::time::timeout_at(until.into(), session.answer(question, need)).await, need)
+        {
+            (Ok(answer), _) => answer,
+            // Somebody else answers that one; what others have asked on this connection is not slow for it.
+            (Err(_), Need::Since(_)) => Err(Outcome::Refused(Fault::TooSlow)),
+            (Err(_), _) => Err(too_late()),
         };
         if let Err(Outcome::Lost(_)) = &answer {
             self.forget(&session).await;
@@ -206,12 +224,15 @@ impl Channel {
         answer
     }
 
-    async fn session(&self, server: &Server) -> Result<Arc<Session>, Outcome> {
+    async fn session(&self, all: &Glances) -> Result<Arc<Session>, Outcome> {
         let mut present = self.session.lock().await;
         if let Some(session) = present.as_ref().filter(|session| !session.client.is_closed()) {
             return Ok(Arc::clone(session));
         }
-        let (client, driver) = server.connect(Purpose::Glances).await?;
+        let (client, driver) = all.server.connect(Purpose::Glances).await?;
+        if let Some(health) = &all.health {
+            health.tide().turn();
+        }
         metrics::counter!("db_connections_opened_total").increment(1);
         let session =
             Arc::new(Session { client, driver, statements: Mutex::default(), reached: AtomicI64::new(0) });
@@ -233,7 +254,6 @@ impl Session {
     async fn answer(&self, question: &Question, need: Need) -> Result<(Vec<Row>, Option<Position>), Outcome> {
         match need {
             Need::Rows => Ok((self.ask(question).await?, None)),
-            // The position is asked for behind the statement, so that nothing which that saw lies behind it.
             Need::Position => {
                 let (rows, told) = tokio::join!(self.ask(question), self.position(position::OF_PRIMARY));
                 Ok((rows?, told?))
@@ -248,18 +268,22 @@ impl Session {
         if self.reached.load(Ordering::Relaxed) >= needed.0 {
             return Ok(self.ask(question).await?);
         }
+        // Both are prepared before either is sent: then they are sent in this order.
+        let position = Question::bare(position::OF_REPLICA);
+        let (first, second) = (self.prepared(&position).await?, self.prepared(question).await?);
+        let require = |until| self.require(&first, &position, needed, until);
         let until = Instant::now() + position::PATIENCE;
-        let rows = async { self.ask(question).await.map_err(Outcome::from) };
-        match tokio::try_join!(self.require(needed, until), rows) {
+        let rows = async { self.run(&second, question).await.map_err(Outcome::from) };
+        match tokio::try_join!(require(until), rows) {
             Err(Outcome::Behind) => {}
             both => return both.map(|((), rows)| rows),
         }
         let mut asked = 1;
         while Instant::now() < until {
-            match self.require(needed, until).await {
+            match require(until).await {
                 Err(Outcome::Behind) => {}
                 Err(outcome) => return Err(outcome),
-                Ok(()) => return Ok(self.ask(question).await?),
+                Ok(()) => return Ok(self.run(&second, question).await?),
             }
             asked += 1;
             if asked > position::WITHOUT_PAUSE {
@@ -270,36 +294,53 @@ impl Session {
     }
 
     /// That the server has come as far as `needed`, and says so in time.
-    async fn require(&self, needed: Position, until: Instant) -> Result<(), Outcome> {
-        let asked = self.position(position::OF_REPLICA);
-        let told = tokio::time::timeout_at(until.into(), asked).await.map_err(|_| Outcome::Behind)??;
-        if told >= Some(needed) { Ok(()) } else { Err(Outcome::Behind) }
+    async fn require(
+        &self,
+        statement: &Statement,
+        question: &Question,
+        needed: Position,
+        until: Instant,
+    ) -> Result<(), Outcome> {
+        let answer = self.run(statement, question);
+        let rows = tokio::time::timeout_at(until.into(), answer).await.map_err(|_| Outcome::Behind)??;
+        let Some(told) = position::of_row(&rows) else { return Err(Outcome::Behind) };
+        self.reached.fetch_max(told.0, Ordering::Relaxed);
+        if told >= needed { Ok(()) } else { Err(Outcome::Behind) }
     }
 
-    async fn position(&self, text: &str) -> Result<Option<Position>, tokio_postgres::Error> {
-        let question = Question::bare(text);
-        let told = position::of_row(&self.ask(&question).await?);
-        if let Some(Position(told)) = told {
-            self.reached.fetch_max(told, Ordering::Relaxed);
+    /// `None` where the server does not tell it.
+    async fn position(&self, text: &str) -> Result<Option<Position>, Outcome> {
+        match self.ask(&Question::bare(text)).await.map_err(Outcome::from) {
+            Ok(rows) => Ok(position::of_row(&rows)),
+            Err(Outcome::Refused(_)) => Ok(None),
+            Err(other) => Err(other),
         }
-        Ok(told)
     }
 
     async fn ask(&self, question: &Question) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let known = self.statements().get(&question.text).cloned();
-        let statement = match known {
-            Some(statement) => statement,
-            None => {
-                let statement = self.client.prepare_typed(&question.text, &question.types()).await?;
-                let mut statements = self.statements();
-                if statements.len() >= CACHED_STATEMENTS {
-                    statements.clear();
-                }
-                statements.insert(question.text.clone(), statement.clone());
-                statement
-            }
-        };
-        self.client.query(&statement, &question.values()).await
+        let statement = self.prepared(question).await?;
+        self.run(&statement, question).await
+    }
+
+    async fn run(
+        &self,
+        statement: &Statement,
+        question: &Question,
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query(statement, &question.values()).await
+    }
+
+    async fn prepared(&self, question: &Question) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.statements().get(&question.text) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare_typed(&question.text, &question.types()).await?;
+        let mut statements = self.statements();
+        if statements.len() >= CACHED_STATEMENTS {
+            statements.clear();
+        }
+        statements.insert(question.text.clone(), statement.clone());
+        Ok(statement)
     }
 
     fn statements(&self) -> std::sync::MutexGuard<'_, HashMap<String, Statement>> {

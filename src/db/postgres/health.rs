@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::fault::Outcome;
 use super::line::Line;
 use super::position;
-use super::server::{Purpose, Server};
+use super::server::{Purpose, Role, Server};
 use super::tide::Tide;
 use crate::db::Fault;
 use crate::error::Result;
@@ -74,12 +74,19 @@ impl Health {
     fn look(&self, line: &Line) -> Result<(), Outcome> {
         let asked = Instant::now();
         let until = Some(asked + LOOKS_FOR);
-        line.open(until)?;
-        if line.server().replicas.is_empty() {
-            return line.simple("select 1", until).map(drop);
+        if line.open(until)? {
+            self.tide.turn();
         }
-        let cluster = line.simple(position::CLUSTER, until)?;
-        let told = line.simple(position::OF_PRIMARY, until)?;
+        // Behind a pooler a connection outlives its server's role.
+        let standby = line.simple("select pg_is_in_recovery()", until)?;
+        if standby.as_deref() == Some("t") && line.server().role == Role::Primary {
+            return Err(Outcome::Lost("it is a standby, which takes no writes".to_owned()));
+        }
+        if line.server().replicas.is_empty() {
+            return Ok(());
+        }
+        let cluster = line.simple(position::CLUSTER, until).or_else(unless_refused)?;
+        let told = line.simple(position::OF_PRIMARY, until).or_else(unless_refused)?;
         if let (Some(cluster), Some(position)) = (cluster, position::parse(told.as_deref())) {
             self.tide.note(&cluster, position, asked);
         }
@@ -92,5 +99,13 @@ impl Health {
 
     fn away(&self) -> MutexGuard<'_, Option<String>> {
         self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who may not ask this can do without: then no replica answers.
+fn unless_refused(outcome: Outcome) -> Result<Option<String>, Outcome> {
+    match outcome {
+        Outcome::Refused(_) => Ok(None),
+        other => Err(other),
     }
 }

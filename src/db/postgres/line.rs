@@ -108,8 +108,8 @@ impl Line {
         self.purpose == Purpose::Long
     }
 
-    /// There is a connection afterwards; it may still turn out to be cut.
-    pub fn open(&self, until: Option<Instant>) -> Result<(), Outcome> {
+    /// There is a connection afterwards; it may still turn out to be cut. Whether it is a new one.
+    pub fn open(&self, until: Option<Instant>) -> Result<bool, Outcome> {
         // The runtime stood still while nothing was asked: let it see whether the connection was closed meanwhile. One that
         // was used a moment ago is taken to be open.
         if !self.owes_rollback.get() {
@@ -120,7 +120,7 @@ impl Line {
             });
         }
         if self.session.borrow().as_ref().is_some_and(|session| !session.client.is_closed()) {
-            return Ok(());
+            return Ok(false);
         }
         self.close();
         let until = until.unwrap_or_else(|| Instant::now() + PATIENCE);
@@ -134,7 +134,7 @@ impl Line {
         let (statements, sent) = (RefCell::default(), RefCell::default());
         let session = Session { client: Rc::new(client), driver, statements, sent, reached: Cell::default() };
         self.session.replace(Some(session));
-        Ok(())
+        Ok(true)
     }
 
     /// How far the server of this connection is known to have come, where it is a replica.
@@ -167,13 +167,22 @@ impl Line {
         self.within(until, session.client.simple_query(text)).map(|messages| first_column(&messages))
     }
 
+    /// The same between two transactions: the last one is over then.
+    pub fn simple_between(
+        &self,
+        text: &'static str,
+        until: Option<Instant>,
+    ) -> Result<Option<String>, Outcome> {
+        self.simple(&self.opening(text), until)
+    }
+
     /// Opens a transaction; what its beginning tells, if it tells anything.
     pub fn open_transaction(
         &self,
         begin: &'static str,
         until: Option<Instant>,
     ) -> Result<Option<String>, Outcome> {
-        self.simple(&self.opening(begin), until)
+        self.simple_between(begin, until)
     }
 
     /// The same together with the first statement.
@@ -355,7 +364,7 @@ async fn all(sent: Vec<Sent>) -> Result<(), tokio_postgres::Error> {
 
 /// What TLS says of a certificate helps those who know TLS, and what a standby says those who know which one is.
 fn with_mend(why: String) -> String {
-    if why.contains("does not allow writes") {
+    if takes_no_writes(&why) {
         return format!("{why}: it is a standby, which takes no writes; name the primary, or every server");
     }
     match ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|word| why.contains(word)) {
@@ -364,6 +373,11 @@ fn with_mend(why: String) -> String {
         ),
         false => why,
     }
+}
+
+/// Whether this is how the driver tells of a standby where a primary is wanted.
+pub(super) fn takes_no_writes(why: &str) -> bool {
+    why.contains("does not allow writes")
 }
 
 fn not_open() -> Outcome {

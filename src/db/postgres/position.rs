@@ -40,7 +40,7 @@ pub(super) fn reach(line: &Line, needed: Position, until: Instant) -> Result<(),
     let until = until.min(Instant::now() + PATIENCE);
     let mut asked = 0;
     loop {
-        let told = line.simple(OF_REPLICA, Some(until)).map_err(|outcome| match outcome {
+        let told = line.simple_between(OF_REPLICA, Some(until)).map_err(|outcome| match outcome {
             Outcome::Lost(_) if Instant::now() >= until => Outcome::Behind,
             other => other,
         })?;

@@ -2,7 +2,7 @@
 //! primary is asked; one that lags, fails or is no replica any more is left alone until a look finds it in order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const QUEUE: usize = 512;
 
 const PROMOTED: &str = "it is no replica any more: it was promoted";
+const ASTRAY: &str = "it has what the primary has not: it followed another one";
 const NOT_OURS: &str = "it does not follow the server of database_url";
 
 /// All of them, looked at until this is dropped.
@@ -49,13 +50,27 @@ pub(super) struct Replica {
     reads: Sender<Job>,
     /// Reads on their way.
     busy: AtomicUsize,
-    is_in_order: AtomicBool,
+    standing: AtomicU8,
+    /// The turn of the primary that it was compared with.
+    turn: AtomicU64,
     /// How far it has certainly come, and how far it did not come in time.
     reached: AtomicI64,
     missed: AtomicI64,
     served: Counter,
     behind: Counter,
     failed: Counter,
+}
+
+/// How a replica stands.
+const UNKNOWN: u8 = 0;
+const IN_ORDER: u8 = 1;
+const LEFT_ALONE: u8 = 2;
+
+/// What was seen of one at a look.
+struct Glimpse {
+    at: Instant,
+    position: Position,
+    turn: u64,
 }
 
 /// What a replica had to say: `None` is nothing of use.
@@ -133,12 +148,13 @@ impl Replica {
         let counted = |outcome| metrics::counter!("db_replica_reads_total", "outcome" => outcome);
         Ok(Self {
             name,
-            glances: Glances::new(Arc::clone(&server), shared_by_glances),
+            glances: Glances::new(Arc::clone(&server), shared_by_glances, None),
             server,
             health: Arc::clone(health),
             reads,
             busy: AtomicUsize::new(0),
-            is_in_order: AtomicBool::new(false),
+            standing: AtomicU8::new(UNKNOWN),
+            turn: AtomicU64::new(0),
             reached: AtomicI64::new(0),
             missed: AtomicI64::new(0),
             served: counted("served"),
@@ -150,7 +166,9 @@ impl Replica {
     /// One that did not come far enough in time is not waited for again before it has.
     fn can_be_asked(&self, needed: Position) -> bool {
         let (reached, missed) = (self.reached.load(Ordering::Relaxed), self.missed.load(Ordering::Relaxed));
-        self.is_in_order.load(Ordering::Relaxed) && (reached >= missed || reached >= needed.0)
+        self.standing.load(Ordering::Relaxed) == IN_ORDER
+            && self.turn.load(Ordering::Relaxed) == self.health.tide().turns()
+            && (reached >= missed || reached >= needed.0)
     }
 
     /// The rows that answer `question`.
@@ -178,7 +196,7 @@ impl Replica {
         self.reads.try_send(job).ok()?;
         let answer = match tokio::time::timeout_at(until.into(), answer).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(Outcome::Lost("its thread went away".to_owned()))),
-            Err(_) => Err(Outcome::Lost("it did not answer in time".to_owned())),
+            Err(_) => Err(Outcome::Refused(Fault::TooSlow)),
         };
         self.heard(needed, answer)?
     }
@@ -207,12 +225,17 @@ impl Replica {
 
     fn watch(&self, stop: &Receiver<()>) {
         let Ok(line) = Line::new(Arc::clone(&self.server), Purpose::Request) else { return };
+        let mut before = None;
         loop {
-            let seen = self.look(&line);
-            if seen.is_err() {
-                line.close();
+            // Before the primary was seen there is nothing to compare with.
+            if self.health.tide().is_known() {
+                let seen = self.look(&line, &mut before);
+                if seen.is_err() {
+                    line.close();
+                    self.glances.close();
+                }
+                self.judge(seen);
             }
-            self.judge(seen);
             if stop.recv_timeout(LOOKS_EVERY) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
@@ -220,20 +243,33 @@ impl Replica {
     }
 
     /// How old what it shows is at most; an error says why it cannot be asked.
-    fn look(&self, line: &Line) -> Result<Duration, String> {
+    fn look(&self, line: &Line, before: &mut Option<Glimpse>) -> Result<Duration, String> {
+        let tide = self.health.tide();
+        let turn = tide.turns();
         let until = Some(Instant::now() + LOOKS_FOR);
         let fail = |outcome: Outcome| outcome.into_fault().to_string();
         line.open(until).map_err(fail)?;
         let cluster = line.simple(position::CLUSTER, until).map_err(fail)?.unwrap_or_default();
         let told = line.simple(position::OF_REPLICA, until).map_err(fail)?;
-        let Some(position) = position::parse(told.as_deref()) else {
-            return Err(PROMOTED.to_owned());
-        };
-        if !self.health.tide().is_of(&cluster) {
+        let Some(position) = position::parse(told.as_deref()) else { return Err(PROMOTED.to_owned()) };
+        if !tide.is_of(&cluster) {
             return Err(NOT_OURS.to_owned());
         }
-        self.reached.fetch_max(position.0, Ordering::Relaxed);
-        self.health.tide().age(position).ok_or_else(|| "it lags by more than is known".to_owned())
+        // What a replica has, its primary had before. One that has more followed another that was not promoted.
+        let last = before.replace(Glimpse { at: Instant::now(), position, turn });
+        let last = last.filter(|last| last.turn == turn);
+        let compared = last.and_then(|last| Some((last.position, tide.after(last.at)?)));
+        match compared {
+            Some((had, primary)) if had > primary => return Err(ASTRAY.to_owned()),
+            Some(_) => self.turn.store(turn, Ordering::Relaxed),
+            None => {}
+        }
+        let age = tide.age(position).ok_or_else(|| "it lags by more than is known".to_owned())?;
+        self.reached.store(position.0, Ordering::Relaxed);
+        if age.is_zero() {
+            self.missed.store(0, Ordering::Relaxed);
+        }
+        Ok(age)
     }
 
     /// Whether it is asked from now on.
@@ -246,19 +282,16 @@ impl Replica {
             Ok(age) => Some(format!("it lags by {:.1} s", age.as_secs_f32())),
             Err(why) => Some(why),
         };
-        let is_in_order = why.is_none();
-        let was_in_order = self.is_in_order.swap(is_in_order, Ordering::Relaxed);
-        metrics::gauge!("db_replica_available", "replica" => self.name.clone()).set(if is_in_order {
-            1.0
-        } else {
-            0.0
-        });
+        let stands = if why.is_none() { IN_ORDER } else { LEFT_ALONE };
+        let stood = self.standing.swap(stands, Ordering::Relaxed);
+        metrics::gauge!("db_replica_available", "replica" => self.name.clone())
+            .set(u8::from(stands == IN_ORDER));
         let replica = self.name.as_str();
-        match (was_in_order, why) {
-            (true, Some(why)) => tracing::warn!(replica, why, "a replica is left alone"),
-            (false, Some(why)) => tracing::debug!(replica, why, "a replica is still left alone"),
-            (false, None) => tracing::info!(replica, "a replica answers"),
-            (true, None) => {}
+        match why {
+            Some(why) if stood != LEFT_ALONE => tracing::warn!(replica, why, "a replica is left alone"),
+            Some(why) => tracing::debug!(replica, why, "a replica is still left alone"),
+            None if stood != IN_ORDER => tracing::info!(replica, "a replica answers"),
+            None => {}
         }
     }
 }
@@ -280,7 +313,9 @@ fn answer_in<T>(
     let mut told = None;
     read_in(line, shared, Some(until), work, |outcome| told = Some(outcome));
     match told {
-        Some(Ok(value)) => Ok(Some(value)),
+        // Where the connection was lost, it was another one that answered.
+        Some(Ok(value)) if line.reached() >= Some(needed) => Ok(Some(value)),
+        Some(Ok(_)) => Err(Outcome::Behind),
         Some(Err(Error::Database(Fault::Away(why)))) => Err(Outcome::Lost(why)),
         Some(Err(Error::Database(fault))) => Err(Outcome::Refused(fault)),
         // What is not there may be there by now.

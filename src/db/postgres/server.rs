@@ -8,8 +8,8 @@ use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::engine::on_a_thread;
-use super::fault::{Outcome, outcome};
-use super::line::{Line, log_end};
+use super::fault::{Outcome, chain, outcome};
+use super::line::{Line, log_end, takes_no_writes};
 use super::migrate;
 use super::tls::{self, Roots, Trust};
 use super::url::ServerUrl;
@@ -85,15 +85,17 @@ impl Server {
         for host in &self.url.hosts {
             asked.spawn(reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone()));
         }
-        let mut failed = None;
+        let mut failed = Outcome::Lost("none of the servers takes writes".to_owned());
         while let Some(answer) = asked.join_next().await {
             match answer {
                 Ok(Ok(session)) => return Ok(session),
-                Ok(Err(error)) => failed = failed.or(Some(outcome(&error))),
+                // Of several, standbys are as they should be: what is wrong with the others says more.
+                Ok(Err(error)) if self.url.hosts.len() > 1 && takes_no_writes(&chain(&error)) => {}
+                Ok(Err(error)) => failed = outcome(&error),
                 Err(_) => {}
             }
         }
-        Err(failed.unwrap_or_else(|| Outcome::Lost("the URL names no server".to_owned())))
+        Err(failed)
     }
 
     /// How a session with one of the hosts begins.
@@ -104,6 +106,8 @@ impl Server {
         config.target_session_attrs(match self.role {
             Role::Primary => TargetSessionAttrs::ReadWrite,
             Role::Replica => TargetSessionAttrs::ReadOnly,
+            // One of several may lag.
+            Role::Any if self.url.hosts.len() > 1 => TargetSessionAttrs::ReadWrite,
             Role::Any => TargetSessionAttrs::Any,
         });
         // A pooler refuses settings that it would have to carry over: it is told them in every transaction.

@@ -1,6 +1,7 @@
 //! How far the primary had come, and when: so what a replica lacks is told as a time, by one clock.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,11 @@ use crate::db::fresh::Position;
 const REMEMBERED: usize = 150;
 
 #[derive(Default)]
-pub(super) struct Tide(Mutex<Seen>);
+pub(super) struct Tide {
+    seen: Mutex<Seen>,
+    /// Counts connections to a primary, each of which may be another one.
+    turns: AtomicU64,
+}
 
 #[derive(Default)]
 struct Seen {
@@ -43,6 +48,24 @@ impl Tide {
         }
     }
 
+    /// A connection to a primary was opened: until replicas were compared with it, nothing is known of them.
+    pub fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    pub fn is_known(&self) -> bool {
+        self.seen().cluster.is_some()
+    }
+
+    /// Where the primary stood when it was last asked, if that was after `then`.
+    pub fn after(&self, then: Instant) -> Option<Position> {
+        self.seen().marks.back().filter(|mark| mark.last > then).map(|mark| mark.position)
+    }
+
     pub fn is_of(&self, cluster: &str) -> bool {
         self.seen().cluster.as_deref() == Some(cluster)
     }
@@ -66,7 +89,7 @@ impl Tide {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,6 +132,16 @@ mod tests {
         // Of a primary that is silent the last word counts.
         assert_eq!([12, 7, 5, 2].map(before), [Some(10), Some(20), Some(30), Some(30)]);
         assert_eq!(Tide::default().before(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_the_primary_says_after_a_moment_is_told_apart() {
+        let tide = tide(&[(10, 9), (20, 6)]);
+        let ago = |seconds| {
+            Instant::now().checked_sub(Duration::from_secs(seconds)).expect("the machine runs for longer")
+        };
+        assert_eq!(tide.after(ago(7)), Some(Position(20)));
+        assert_eq!(tide.after(ago(5)), None);
     }
 
     #[test]

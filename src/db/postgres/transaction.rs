@@ -171,7 +171,7 @@ fn find_out(line: &Line, id: Id<Commit>, until: Option<Instant>) -> Option<bool>
     let until =
         until.map_or_else(|| Instant::now() + 20 * LOOKING, |until| until.max(Instant::now()) + LOOKING);
     while Instant::now() < until {
-        let asked = line.open(Some(until)).and_then(|()| ask_for(line, id, until));
+        let asked = line.open(Some(until)).and_then(|_| ask_for(line, id, until));
         match asked {
             Ok(done) => return Some(done),
             Err(_) => line.close(),
