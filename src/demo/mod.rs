@@ -87,6 +87,8 @@ async fn play(app: &App, story: &mut Story, acts: &[Act]) -> Result<()> {
     let deeds: Vec<Deed> = acts.iter().map(|act| story.deed(app, act)).collect::<Result<_>>()?;
     let made =
         app.db().write(move |tx| deeds.iter().map(|deed| deed(tx)).collect::<Result<Vec<_>>>()).await?;
+    // What was begun counts as sent: the provider is asked again once it could not be on its way any more.
+    app.db().clock().advance(app.provider().arrives_within());
     let mut asking = tokio::task::JoinSet::new();
     for (act, id) in acts.iter().zip(made) {
         match story.note(act, id)? {

@@ -1,8 +1,10 @@
 //! `guildhall demo` tells a story that keeps every promise.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use guildhall::app::App;
+use guildhall::time::Time;
 use guildhall::users::passwords::Cost;
 use guildhall::{demo, params, verify};
 
@@ -45,6 +47,18 @@ async fn the_demo_has_orders_in_every_state_and_keeps_every_promise() {
         tx.one("select count(*) from payouts where status = 'paid'", params![], |row| row.next::<i64>())
     };
     assert!(app.db().read(payouts).await.unwrap() > 50);
+    // Whoever has paid sees it at once: a delivery may follow within hours.
+    let paid = |tx: &guildhall::db::Tx| {
+        tx.all(
+            "select p.created_at, e.at from payments p join events e on e.subject_id = p.order_id and e.kind = 'order_paid'
+             where p.status = 'success' and p.payment_method = 'pm_card_visa'",
+            params![],
+            |row| Ok((row.next::<Time>()?, row.next::<Time>()?)),
+        )
+    };
+    let paid = app.db().read(paid).await.unwrap();
+    let late = paid.iter().filter(|(begun, paid)| paid.since(*begun) > Duration::from_secs(60)).count();
+    assert_eq!((paid.len() > 300, late), (true, 0));
     let violations = verify::run(app.db()).await.unwrap();
     assert!(violations.is_empty(), "{}", verify::report(&violations));
 }
