@@ -87,7 +87,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "database_replicas",
         about: "Servers that follow the one of database_url and answer reads of what is public",
-        mend: "one postgres:// URL for each, as for database_url, and set database_url too",
+        mend: "a postgres:// URL of one host for each, as for database_url, with commas between them, and set database_url too",
         shape: Shape::List,
         set: |config, text| {
             config.database_replicas = list(text, ServerUrl::parse)?;

@@ -6,6 +6,7 @@ mod layers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -286,6 +287,7 @@ impl Config {
                 allow_unsafe: self.allow_unsafe_database,
                 role: if self.only_reads { Role::Any } else { Role::Primary },
                 replicas: if self.only_reads { Vec::new() } else { self.database_replicas.clone() },
+                timeline: Arc::default(),
             })),
         }
     }

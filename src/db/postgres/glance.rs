@@ -16,7 +16,7 @@ use super::health::Health;
 use super::line::CACHED_STATEMENTS;
 use super::position;
 use super::question::Question;
-use super::server::{Purpose, Server};
+use super::server::{Opened, Purpose, Server};
 use crate::db::fresh::Position;
 use crate::db::{Fault, Param};
 
@@ -103,6 +103,7 @@ struct Session {
     statements: Mutex<HashMap<String, Statement>>,
     /// How far the server had come when it was last asked.
     reached: AtomicI64,
+    timeline: u32,
 }
 
 impl Drop for Session {
@@ -226,16 +227,24 @@ impl Channel {
 
     async fn session(&self, all: &Glances) -> Result<Arc<Session>, Outcome> {
         let mut present = self.session.lock().await;
-        if let Some(session) = present.as_ref().filter(|session| !session.client.is_closed()) {
+        let is_of_use = |session: &&Arc<Session>| {
+            !session.client.is_closed() && !all.server.is_outdated(session.timeline)
+        };
+        if let Some(session) = present.as_ref().filter(is_of_use) {
             return Ok(Arc::clone(session));
         }
-        let (client, driver) = all.server.connect(Purpose::Glances).await?;
+        let Opened { client, driver, timeline } = all.server.connect(Purpose::Glances).await?;
         if let Some(health) = &all.health {
             health.tide().turn();
         }
         metrics::counter!("db_connections_opened_total").increment(1);
-        let session =
-            Arc::new(Session { client, driver, statements: Mutex::default(), reached: AtomicI64::new(0) });
+        let session = Arc::new(Session {
+            client,
+            driver,
+            statements: Mutex::default(),
+            reached: AtomicI64::new(0),
+            timeline,
+        });
         *present = Some(Arc::clone(&session));
         Ok(session)
     }

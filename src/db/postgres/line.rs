@@ -18,7 +18,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 use super::fault::{Outcome, chain, outcome};
 use super::question::{Bound, Question};
 use super::search;
-use super::server::{Begin, Purpose, Server};
+use super::server::{Begin, Opened, Purpose, Server};
 use crate::db::Param;
 use crate::db::fresh::Position;
 use crate::error::Result;
@@ -48,6 +48,7 @@ struct Session {
     sent: RefCell<Vec<Sent>>,
     /// How far a replica had come when it was last asked.
     reached: Cell<Option<Position>>,
+    timeline: u32,
 }
 
 type Sent = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>;
@@ -119,20 +120,23 @@ impl Line {
                 tokio::task::yield_now().await;
             });
         }
-        if self.session.borrow().as_ref().is_some_and(|session| !session.client.is_closed()) {
+        let is_of_use =
+            |session: &Session| !session.client.is_closed() && !self.server.is_outdated(session.timeline);
+        if self.session.borrow().as_ref().is_some_and(is_of_use) {
             return Ok(false);
         }
         self.close();
         let until = until.unwrap_or_else(|| Instant::now() + PATIENCE);
         let opened = self.within(Some(until), self.server.connect(self.purpose));
-        let (client, driver) = opened.map_err(|outcome| match outcome {
+        let Opened { client, driver, timeline } = opened.map_err(|outcome| match outcome {
             Outcome::Refused(fault) => Outcome::Lost(fault.to_string()),
             Outcome::Lost(why) => Outcome::Lost(with_mend(why)),
             other => other,
         })?;
         metrics::counter!("db_connections_opened_total").increment(1);
         let (statements, sent) = (RefCell::default(), RefCell::default());
-        let session = Session { client: Rc::new(client), driver, statements, sent, reached: Cell::default() };
+        let session =
+            Session { client: Rc::new(client), driver, statements, sent, reached: Cell::default(), timeline };
         self.session.replace(Some(session));
         Ok(true)
     }
@@ -347,7 +351,7 @@ pub(super) enum Around {
 }
 
 /// The first column of the first row, if there is one.
-fn first_column(messages: &[SimpleQueryMessage]) -> Option<String> {
+pub(super) fn first_column(messages: &[SimpleQueryMessage]) -> Option<String> {
     messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,

@@ -15,8 +15,11 @@ pub(super) const OF_PRIMARY: &str =
 /// The same of a replica; null where it has been promoted.
 pub(super) const OF_REPLICA: &str = "select case when pg_is_in_recovery()
     then cast(cast(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') as bigint) as text) end";
-/// Which cluster it belongs to: the same of a primary and of all that were copied from it.
-pub(super) const CLUSTER: &str = "select cast(system_identifier as text) from pg_control_system()";
+/// Which database of which cluster it is: the same of a primary and of all that were copied from it.
+pub(super) const CLUSTER: &str = "select concat_ws('/', system_identifier, d.oid)
+    from pg_control_system(), pg_database d where d.datname = current_database()";
+/// Which promotion a primary goes back to, as the first eight hexadecimal digits.
+pub(super) const TIMELINE: &str = "select pg_walfile_name(pg_current_wal_lsn())";
 /// How long a replica is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_millis(20);
 /// Between two questions: the first follow each other at once, since most replicas are less than a round trip behind.

@@ -33,7 +33,7 @@ const QUEUE: usize = 512;
 
 const PROMOTED: &str = "it is no replica any more: it was promoted";
 const ASTRAY: &str = "it has what the primary has not: it followed another one";
-const NOT_OURS: &str = "it does not follow the server of database_url";
+const NOT_OURS: &str = "it does not follow the server of database_url, or is another database there";
 
 /// All of them, looked at until this is dropped.
 pub(super) struct Replicas {
@@ -78,7 +78,14 @@ type Told<T> = Option<T>;
 
 /// The server at `url`, as one that follows `primary`. A pooler before that one says nothing of this one.
 fn following(primary: &Server, url: &ServerUrl) -> Server {
-    Server { url: url.clone(), role: Role::Replica, pooler: false, replicas: Vec::new(), ..primary.clone() }
+    Server {
+        url: url.clone(),
+        role: Role::Replica,
+        pooler: false,
+        replicas: Vec::new(),
+        timeline: Arc::default(),
+        ..primary.clone()
+    }
 }
 
 /// Looks once at each replica: what it calls itself, or why it is of no use.
@@ -225,15 +232,20 @@ impl Replica {
 
     fn watch(&self, stop: &Receiver<()>) {
         let Ok(line) = Line::new(Arc::clone(&self.server), Purpose::Request) else { return };
-        let mut before = None;
+        let (mut before, mut current_at) = (None, Instant::now());
         loop {
             // Before the primary was seen there is nothing to compare with.
             if self.health.tide().is_known() {
                 let seen = self.look(&line, &mut before);
-                if seen.is_err() {
-                    line.close();
-                    self.glances.close();
+                match &seen {
+                    Ok(age) => current_at = Instant::now() - *age,
+                    Err(_) => {
+                        line.close();
+                        self.glances.close();
+                    }
                 }
+                metrics::gauge!("db_replica_lag_seconds", "replica" => self.name.clone())
+                    .set(current_at.elapsed());
                 self.judge(seen);
             }
             if stop.recv_timeout(LOOKS_EVERY) != Err(RecvTimeoutError::Timeout) {
@@ -274,9 +286,6 @@ impl Replica {
 
     /// Whether it is asked from now on.
     fn judge(&self, seen: Result<Duration, String>) {
-        if let Ok(age) = seen {
-            metrics::gauge!("db_replica_lag_seconds", "replica" => self.name.clone()).set(age);
-        }
         let why = match seen {
             Ok(age) if age <= OLDEST => None,
             Ok(age) => Some(format!("it lags by {:.1} s", age.as_secs_f32())),

@@ -1,6 +1,7 @@
 //! How to get to the server, and whether it can be trusted with data.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
@@ -9,8 +10,9 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::engine::on_a_thread;
 use super::fault::{Outcome, chain, outcome};
-use super::line::{Line, log_end, takes_no_writes};
+use super::line::{Line, first_column, log_end, takes_no_writes};
 use super::migrate;
+use super::position;
 use super::tls::{self, Roots, Trust};
 use super::url::ServerUrl;
 use crate::error::{Error, Result};
@@ -22,6 +24,8 @@ const STATEMENT_MS: u32 = 2_500;
 /// … as is one that waits longer for a lock. A transaction that its program left open is ended.
 const LOCK_MS: u32 = 2_000;
 const IDLE_IN_TRANSACTION_MS: u32 = 10_000;
+/// Of several servers the others are waited for so long, once one of them takes writes.
+const OTHERS_ANSWER_WITHIN: Duration = Duration::from_millis(100);
 /// Sessions, and questions to each, with which a pooler is tried.
 const TRIED_SESSIONS: i64 = 4;
 const TRIED_QUESTIONS: i64 = 50;
@@ -39,6 +43,8 @@ pub struct Server {
     pub role: Role,
     /// Where else the same data can be read.
     pub replicas: Vec<ServerUrl>,
+    /// The newest timeline that any of several servers was found on.
+    pub timeline: Arc<AtomicU32>,
 }
 
 /// What a server is in its cluster. One that is something else now is not talked to.
@@ -79,23 +85,57 @@ impl Server {
         if self.pooler { 0 } else { self.connections / 4 }
     }
 
-    pub(super) async fn connect(&self, purpose: Purpose) -> Result<(Client, JoinHandle<()>), Outcome> {
-        // Of several servers each is asked at once: one that is frozen keeps nobody from the one that was promoted.
-        let mut asked = JoinSet::new();
-        for host in &self.url.hosts {
-            asked.spawn(reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone()));
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<Opened, Outcome> {
+        match &self.url.hosts[..] {
+            [host] => Ok(reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone()).await?),
+            hosts => self.connect_to_one_of(hosts, purpose).await,
         }
+    }
+
+    /// Each is asked at once: one that is frozen keeps nobody from the one that was promoted. Where an old primary came back
+    /// and takes writes, too, the one that was promoted last is meant.
+    async fn connect_to_one_of(&self, hosts: &[Config], purpose: Purpose) -> Result<Opened, Outcome> {
+        let mut asked = JoinSet::new();
+        for host in hosts {
+            let (trust, roots) = (self.url.trust, self.url.roots.clone());
+            asked.spawn(reach_primary(self.settings(host, purpose), trust, roots));
+        }
+        let mut found: Option<Opened> = None;
         let mut failed = Outcome::Lost("none of the servers takes writes".to_owned());
-        while let Some(answer) = asked.join_next().await {
+        let mut patience = Duration::MAX;
+        while let Ok(Some(answer)) = tokio::time::timeout(patience, asked.join_next()).await {
             match answer {
-                Ok(Ok(session)) => return Ok(session),
-                // Of several, standbys are as they should be: what is wrong with the others says more.
-                Ok(Err(error)) if self.url.hosts.len() > 1 && takes_no_writes(&chain(&error)) => {}
+                Ok(Ok(opened)) => {
+                    patience = OTHERS_ANSWER_WITHIN;
+                    if found.as_ref().is_none_or(|found| found.timeline < opened.timeline) {
+                        found = Some(opened);
+                    }
+                }
+                // Standbys are as they should be: what is wrong with the others says more.
+                Ok(Err(error)) if takes_no_writes(&chain(&error)) => {}
                 Ok(Err(error)) => failed = outcome(&error),
                 Err(_) => {}
             }
         }
-        Err(failed)
+        let opened = found.ok_or(failed)?;
+        let newest = self.timeline.fetch_max(opened.timeline, Ordering::Relaxed).max(opened.timeline);
+        if opened.timeline < newest {
+            tracing::error!(
+                timeline = opened.timeline,
+                newest,
+                "a server takes writes although another one was promoted after it: stop it"
+            );
+            return Err(Outcome::Lost(format!(
+                "it takes writes on timeline {}, and another was promoted to {newest}: stop it",
+                opened.timeline
+            )));
+        }
+        Ok(opened)
+    }
+
+    /// Whether a session goes to a primary that another one was promoted after.
+    pub(super) fn is_outdated(&self, timeline: u32) -> bool {
+        timeline < self.timeline.load(Ordering::Relaxed)
     }
 
     /// How a session with one of the hosts begins.
@@ -225,8 +265,8 @@ impl Server {
         let process = "select pg_backend_pid()";
         let mine = line.simple(process, None)?;
         let other = line.block_on(async {
-            let (client, _driver) = self.connect(Purpose::Request).await?;
-            Ok::<_, Outcome>(client.simple_query(process).await?)
+            let other = self.connect(Purpose::Request).await?;
+            Ok::<_, Outcome>(other.client.simple_query(process).await?)
         })?;
         let same = other.iter().any(|message| match message {
             tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == mine.as_deref(),
@@ -245,9 +285,8 @@ impl Server {
         let asked = line.block_on(async {
             let mut sessions = Vec::new();
             for number in 0..TRIED_SESSIONS {
-                let (client, driver) = self.connect(Purpose::Request).await?;
-                sessions.push(tokio::spawn(ask(client, number * TRIED_QUESTIONS)));
-                drop(driver);
+                let session = self.connect(Purpose::Request).await?;
+                sessions.push(tokio::spawn(ask(session.client, number * TRIED_QUESTIONS)));
             }
             let mut right = true;
             for session in sessions {
@@ -286,18 +325,38 @@ fn refuse<T>(why: String) -> Result<T> {
     Err(Error::broken(why))
 }
 
-/// Opens a session, whose driver runs by itself.
-async fn reach(
-    config: Config,
-    trust: Trust,
-    roots: Roots,
-) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+/// A session, whose driver runs by itself.
+pub(super) struct Opened {
+    pub client: Client,
+    pub driver: JoinHandle<()>,
+    /// Where it was asked for: of a server that is one of several.
+    pub timeline: u32,
+}
+
+async fn reach(config: Config, trust: Trust, roots: Roots) -> Result<Opened, tokio_postgres::Error> {
     if trust == Trust::Disable {
         let (client, connection) = config.connect(NoTls).await?;
-        return Ok((client, drive(connection)));
+        return Ok(Opened { client, driver: drive(connection), timeline: 0 });
     }
     let (client, connection) = config.connect(tls::connector(trust, &roots)).await?;
-    Ok((client, drive(connection)))
+    Ok(Opened { client, driver: drive(connection), timeline: 0 })
+}
+
+/// The same, with the timeline of a primary.
+async fn reach_primary(config: Config, trust: Trust, roots: Roots) -> Result<Opened, tokio_postgres::Error> {
+    let is_asked = config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
+    let mut opened = reach(config, trust, roots).await?;
+    if is_asked {
+        let told = match opened.client.simple_query(position::TIMELINE).await {
+            // One that does not tell it is as good as any.
+            Err(refused) if refused.as_db_error().is_some() => Vec::new(),
+            told => told?,
+        };
+        let file = first_column(&told).unwrap_or_default();
+        let timeline = file.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        opened.timeline = timeline.unwrap_or(0);
+    }
+    Ok(opened)
 }
 
 fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
@@ -340,6 +399,7 @@ mod tests {
             allow_unsafe: false,
             role: Role::Primary,
             replicas: Vec::new(),
+            timeline: Arc::default(),
         };
         for begin in [Begin::Read, Begin::Write, Begin::Alone] {
             let text = server.begin(begin, Purpose::Request);
