@@ -43,7 +43,7 @@ pub struct Server {
     pub role: Role,
     /// Where else the same data can be read.
     pub replicas: Vec<ServerUrl>,
-    /// The newest timeline that any of several servers was found on.
+    /// The newest timeline that a primary was found on.
     pub timeline: Arc<AtomicU32>,
 }
 
@@ -86,10 +86,14 @@ impl Server {
     }
 
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<Opened, Outcome> {
-        match &self.url.hosts[..] {
-            [host] => Ok(reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone()).await?),
-            hosts => self.connect_to_one_of(hosts, purpose).await,
-        }
+        let opened = match &self.url.hosts[..] {
+            [host] => {
+                reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone(), self.pooler)
+                    .await?
+            }
+            hosts => self.connect_to_one_of(hosts, purpose).await?,
+        };
+        self.require_newest(opened)
     }
 
     /// Each is asked at once: one that is frozen keeps nobody from the one that was promoted. Where an old primary came back
@@ -98,7 +102,7 @@ impl Server {
         let mut asked = JoinSet::new();
         for host in hosts {
             let (trust, roots) = (self.url.trust, self.url.roots.clone());
-            asked.spawn(reach_primary(self.settings(host, purpose), trust, roots));
+            asked.spawn(reach(self.settings(host, purpose), trust, roots, self.pooler));
         }
         let mut found: Option<Opened> = None;
         let mut failed = Outcome::Lost("none of the servers takes writes".to_owned());
@@ -117,20 +121,25 @@ impl Server {
                 Err(_) => {}
             }
         }
-        let opened = found.ok_or(failed)?;
+        found.ok_or(failed)
+    }
+
+    /// Refuses a primary that another one was promoted after: behind a balancer, too, one that woke up may take writes for a
+    /// moment before it learns that it was replaced.
+    fn require_newest(&self, opened: Opened) -> Result<Opened, Outcome> {
         let newest = self.timeline.fetch_max(opened.timeline, Ordering::Relaxed).max(opened.timeline);
-        if opened.timeline < newest {
-            tracing::error!(
-                timeline = opened.timeline,
-                newest,
-                "a server takes writes although another one was promoted after it: stop it"
-            );
-            return Err(Outcome::Lost(format!(
-                "it takes writes on timeline {}, and another was promoted to {newest}: stop it",
-                opened.timeline
-            )));
+        if opened.timeline == newest {
+            return Ok(opened);
         }
-        Ok(opened)
+        tracing::error!(
+            timeline = opened.timeline,
+            newest,
+            "a server takes writes although another one was promoted after it: stop it"
+        );
+        Err(Outcome::Lost(format!(
+            "it takes writes on timeline {}, and another was promoted to {newest}: stop it",
+            opened.timeline
+        )))
     }
 
     /// Whether a session goes to a primary that another one was promoted after.
@@ -329,34 +338,40 @@ fn refuse<T>(why: String) -> Result<T> {
 pub(super) struct Opened {
     pub client: Client,
     pub driver: JoinHandle<()>,
-    /// Where it was asked for: of a server that is one of several.
+    /// Of a primary; 0 of others, and where it is not known.
     pub timeline: u32,
 }
 
-async fn reach(config: Config, trust: Trust, roots: Roots) -> Result<Opened, tokio_postgres::Error> {
-    if trust == Trust::Disable {
-        let (client, connection) = config.connect(NoTls).await?;
-        return Ok(Opened { client, driver: drive(connection), timeline: 0 });
-    }
-    let (client, connection) = config.connect(tls::connector(trust, &roots)).await?;
-    Ok(Opened { client, driver: drive(connection), timeline: 0 })
+async fn reach(
+    config: Config,
+    trust: Trust,
+    roots: Roots,
+    pooler: bool,
+) -> Result<Opened, tokio_postgres::Error> {
+    let (client, driver) = match trust {
+        Trust::Disable => {
+            let (client, connection) = config.connect(NoTls).await?;
+            (client, drive(connection))
+        }
+        trust => {
+            let (client, connection) = config.connect(tls::connector(trust, &roots)).await?;
+            (client, drive(connection))
+        }
+    };
+    let is_primary = config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
+    // Behind a pooler a session is not one with a server.
+    let timeline = if is_primary && !pooler { timeline(&client).await? } else { 0 };
+    Ok(Opened { client, driver, timeline })
 }
 
-/// The same, with the timeline of a primary.
-async fn reach_primary(config: Config, trust: Trust, roots: Roots) -> Result<Opened, tokio_postgres::Error> {
-    let is_asked = config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
-    let mut opened = reach(config, trust, roots).await?;
-    if is_asked {
-        let told = match opened.client.simple_query(position::TIMELINE).await {
-            // One that does not tell it is as good as any.
-            Err(refused) if refused.as_db_error().is_some() => Vec::new(),
-            told => told?,
-        };
-        let file = first_column(&told).unwrap_or_default();
-        let timeline = file.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        opened.timeline = timeline.unwrap_or(0);
-    }
-    Ok(opened)
+async fn timeline(client: &Client) -> Result<u32, tokio_postgres::Error> {
+    let told = match client.simple_query(position::TIMELINE).await {
+        // One that does not tell it is as good as any.
+        Err(refused) if refused.as_db_error().is_some() => Vec::new(),
+        told => told?,
+    };
+    let file = first_column(&told).unwrap_or_default();
+    Ok(file.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0))
 }
 
 fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
