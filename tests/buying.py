@@ -38,9 +38,12 @@ class Client(threading.Thread):
         self.acknowledged += 1
         return answer
 
+    #: Seconds that the request which is under way may still need.
+    ends_within_s = 60.0
+
     def stop(self):
         self.over.set()
-        self.join(timeout=60)
+        self.join(timeout=self.ends_within_s)
         expect(not self.is_alive(), f"{self.name_of_work} does not end")
 
     def run(self):
@@ -114,6 +117,7 @@ class Retrying(Client):
 
     #: Seconds that a request may need in all.
     gives_up_after_s = 90.0
+    ends_within_s = 120.0
 
     def send(self, status, *request):
         key, deadline = f"{self.name_of_work}/{self.acknowledged}", time.monotonic() + self.gives_up_after_s
