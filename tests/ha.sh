@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-for package in patroni etcd-server etcd-client haproxy postgresql; do
+for package in patroni python3-etcd etcd-server haproxy postgresql; do
     dpkg -s "$package" >/dev/null 2>&1 || apt-get install -y --no-install-recommends "$package" >/dev/null
 done
 directory=$(mktemp -d /tmp/guildhall-ha-XXXXXX)

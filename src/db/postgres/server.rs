@@ -24,6 +24,8 @@ const STATEMENT_MS: u32 = 2_500;
 /// … as is one that waits longer for a lock. A transaction that its program left open is ended.
 const LOCK_MS: u32 = 2_000;
 const IDLE_IN_TRANSACTION_MS: u32 = 10_000;
+/// No server is on this one.
+const UNKNOWN_TIMELINE: u32 = 0;
 /// Of several servers the others are waited for so long, once one of them takes writes.
 const OTHERS_ANSWER_WITHIN: Duration = Duration::from_millis(100);
 /// Sessions, and questions to each, with which a pooler is tried.
@@ -88,13 +90,20 @@ impl Server {
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<Opened, Outcome> {
         let opened = match &self.url.hosts[..] {
             [host] => {
-                reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone(), true).await?
+                reach(self.settings(host, purpose), self.url.trust, self.url.roots.clone(), self.pooler)
+                    .await?
             }
             hosts => self.connect_to_one_of(hosts, purpose).await?,
         };
-        // A promotion may come to nothing: what answers now counts, not what was newest once.
-        self.timeline.store(opened.timeline, Ordering::Relaxed);
-        Ok(opened)
+        self.timeline.fetch_max(opened.timeline, Ordering::Relaxed);
+        match self.is_outdated(opened.timeline) {
+            true => Err(Outcome::Lost(format!(
+                "the primary is on timeline {}, and an earlier one was on {}: what was acknowledged there is missing; docs/replicas.md says how to go on",
+                opened.timeline,
+                self.timeline.load(Ordering::Relaxed)
+            ))),
+            false => Ok(opened),
+        }
     }
 
     /// Each is asked at once: one that is frozen keeps nobody from the one that was promoted. Where an old primary came back
@@ -125,9 +134,10 @@ impl Server {
         found.ok_or(failed)
     }
 
-    /// Whether a session goes to a primary that another one was promoted after.
+    /// Whether a session goes to a primary that another one was promoted after, behind a balancer, too. It lacks what that one
+    /// has acknowledged: nobody goes on without it before a person has looked.
     pub(super) fn is_outdated(&self, timeline: u32) -> bool {
-        timeline < self.timeline.load(Ordering::Relaxed)
+        timeline != UNKNOWN_TIMELINE && timeline < self.timeline.load(Ordering::Relaxed)
     }
 
     /// How a session with one of the hosts begins.
@@ -321,7 +331,7 @@ fn refuse<T>(why: String) -> Result<T> {
 pub(super) struct Opened {
     pub client: Client,
     pub driver: JoinHandle<()>,
-    /// Of a primary; 0 of others, and where it is not known.
+    /// Of a primary that tells it.
     pub timeline: u32,
 }
 
@@ -329,7 +339,7 @@ async fn reach(
     config: Config,
     trust: Trust,
     roots: Roots,
-    alone: bool,
+    pooler: bool,
 ) -> Result<Opened, tokio_postgres::Error> {
     let (client, driver) = match trust {
         Trust::Disable => {
@@ -342,8 +352,8 @@ async fn reach(
         }
     };
     let is_primary = config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
-    // Who is named alone is trusted to be the one: a balancer knows who leads.
-    let timeline = if is_primary && !alone { timeline(&client).await? } else { 0 };
+    // Behind a pooler a session is not one with a server.
+    let timeline = if is_primary && !pooler { timeline(&client).await? } else { UNKNOWN_TIMELINE };
     Ok(Opened { client, driver, timeline })
 }
 
@@ -354,7 +364,7 @@ async fn timeline(client: &Client) -> Result<u32, tokio_postgres::Error> {
         told => told?,
     };
     let file = first_column(&told).unwrap_or_default();
-    Ok(file.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0))
+    Ok(file.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(UNKNOWN_TIMELINE))
 }
 
 fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
