@@ -3,6 +3,7 @@
 
 mod keys;
 mod layers;
+mod written;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
