@@ -59,10 +59,13 @@ pub async fn restore(config: Config, from: &Path) -> Result<(), Failure> {
     if !from.is_file() {
         return Err(Failure::new(format!("there is no file {}", from.display())));
     }
-    let useless = Failure::of(format!("{} cannot be restored", from.display()));
+    let useless = Failure::of(format!("{} cannot be restored, use another backup", from.display()));
     let lacking = Place::File(from.to_owned()).pending_migrations().map_err(useless)?;
     if lacking.len() == db::MIGRATIONS.len() {
-        return Err(Failure::new(format!("{} cannot be restored: it is empty", from.display())));
+        return Err(Failure::new(format!(
+            "{} cannot be restored, use another backup: it is empty",
+            from.display()
+        )));
     }
     let wrong = db::check_file(from).map_err(Failure::of(format!("{} cannot be checked", from.display())))?;
     if !wrong.is_empty() {

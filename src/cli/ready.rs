@@ -18,9 +18,11 @@ pub fn ready(config: &Config) -> Result<(), Failure> {
     let answer =
         ask(address).map_err(Failure::of(format!("{address} does not answer as a guildhall would")))?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    match head.starts_with("HTTP/1.1 200 ") {
-        true => say(body.trim_end()),
-        false => Err(Failure::new(format!("{address} is not ready: {}", body.trim_end()))),
+    // Whoever else listens there may have a whole page to say.
+    let said = if body.starts_with('{') { body.trim_end() } else { head.lines().next().unwrap_or_default() };
+    match head.starts_with("HTTP/1.1 200 ") && body.starts_with('{') {
+        true => say(said),
+        false => Err(Failure::new(format!("{address} is not ready: {said}"))),
     }
 }
 

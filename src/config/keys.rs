@@ -47,6 +47,15 @@ impl Key {
         )
     }
 
+    /// What exactly is wrong with a text that it does not take, where that may not be repeated.
+    pub(super) fn complaint(&self, text: &str) -> Option<&'static str> {
+        match self.name {
+            "database_url" => ServerUrl::parse(text).err(),
+            "database_replicas" => text.split(',').find_map(|url| ServerUrl::parse(url.trim()).err()),
+            _ => None,
+        }
+    }
+
     pub fn variable(&self) -> String {
         format!("GUILDHALL_{}", self.name.to_uppercase())
     }
@@ -76,7 +85,7 @@ pub const KEYS: &[Key] = &[
         mend: "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE (or sslmode=disable, prefer, require, verify-ca, without a certificate) with special characters as %40, or `embedded`",
         shape: Shape::One,
         set: |config, text| {
-            config.database_url = if text == "embedded" { None } else { Some(ServerUrl::parse(text)?) };
+            config.database_url = if text == "embedded" { None } else { Some(ServerUrl::parse(text).ok()?) };
             Some(())
         },
         show: |config| config.place().to_string(),
@@ -87,7 +96,7 @@ pub const KEYS: &[Key] = &[
         mend: "a postgres:// URL of one host for each, as for database_url, with commas between them, and set database_url too",
         shape: Shape::List,
         set: |config, text| {
-            config.database_replicas = list(text, ServerUrl::parse)?;
+            config.database_replicas = list(text, |url| ServerUrl::parse(url).ok())?;
             Some(())
         },
         show: |config| joined(&config.database_replicas),

@@ -131,7 +131,8 @@ fn mistake(key: &Key, text: &str, origin: &Origin, file: Option<&Path>) -> Strin
         Origin::Environment(name) => format!("{name}={shown}"),
         _ => format!("{} = {shown} in {}", key.name, file.unwrap_or(Path::new(FILE)).display()),
     };
-    format!("`{place}` is not usable: write {}", key.mend)
+    let why = key.complaint(text).map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("`{place}` is not usable{why}: write {}", key.mend)
 }
 
 fn read_file(given: &Given, mistakes: &mut Vec<String>) -> Option<(PathBuf, BTreeMap<&'static str, String>)> {
@@ -270,6 +271,15 @@ mod tests {
     fn a_database_server_is_refused_without_its_password() {
         let found = mistakes("", &[("GUILDHALL_DATABASE_URL", "mysql://u:hunter2@db/guildhall")]);
         assert!(found[0].contains("write postgres://USER:PASSWORD@HOST:PORT/DATABASE"), "{found:?}");
+        assert!(found[0].contains("(it does not begin with postgres://)"), "{found:?}");
+        assert!(!found[0].contains("hunter2"), "{found:?}");
+    }
+
+    #[test]
+    fn one_bad_replica_of_several_is_told_of() {
+        let both = "postgres://u:hunter2@one/a, postgres://u:hunter2@two/a?sslmode=verify";
+        let found = mistakes("", &[("GUILDHALL_DATABASE_REPLICAS", both)]);
+        assert!(found[0].contains("(its sslmode is none of the known ones)"), "{found:?}");
         assert!(!found[0].contains("hunter2"), "{found:?}");
     }
 

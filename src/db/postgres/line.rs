@@ -371,6 +371,9 @@ fn with_mend(why: String) -> String {
     if takes_no_writes(&why) {
         return format!("{why}: it is a standby, which takes no writes; name the primary, or every server");
     }
+    if why.contains("is not read only") {
+        return format!("{why}: it takes writes, so it follows no other server");
+    }
     match ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|word| why.contains(word)) {
         true => format!(
             "{why}: name the authority that issued it with sslrootcert=FILE (one that signed itself is no server's)"

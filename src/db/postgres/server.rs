@@ -388,9 +388,22 @@ pub(in crate::db) fn pending_migrations(server: &Server) -> Result<Vec<&'static 
 pub(in crate::db) fn version(server: &Server) -> Result<String> {
     on_a_thread("db-look", Arc::new(server.clone()), Purpose::Request, |line| {
         line.server().require_safe(line)?;
+        require_standby_that_is_waited_for(line)?;
         let told = line.simple("select current_setting('server_version')", None)?;
         Ok(format!("PostgreSQL {}", told.unwrap_or_default()))
     })
+}
+
+/// Looked at before the start only: later one may be away for a moment.
+fn require_standby_that_is_waited_for(line: &Line) -> Result<()> {
+    let waits_for_nobody = "select current_setting('synchronous_standby_names') <> ''
+        and not exists (select from pg_stat_replication)";
+    match line.simple(waits_for_nobody, None)?.as_deref() {
+        Some("t") => refuse(
+            "synchronous_standby_names lets each commit wait for a standby, and none follows: start one, or take the setting back until it has one".to_owned(),
+        ),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

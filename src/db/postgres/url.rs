@@ -21,21 +21,21 @@ pub struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// `None` when it is no such URL, or asks for what we do not know.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// The error says what is wrong with it, and repeats nothing of it: there is a password in it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return None;
+            return Err("it does not begin with postgres://");
         }
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
         // The rest of a password with an `@` in it would be taken for the host, and shown.
         if base.matches('@').count() > 1 {
-            return None;
+            return Err("there is more than one `@` in it");
         }
         let (mut trust, mut roots) = (Trust::Prefer, None);
         let mut others = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
-                "sslmode" => trust = Trust::parse(&value)?,
+                "sslmode" => trust = Trust::parse(&value).ok_or("its sslmode is none of the known ones")?,
                 "sslrootcert" if value == "system" => roots = Some(Roots::System),
                 "sslrootcert" => roots = Some(Roots::File(value.into_owned().into())),
                 _ => {
@@ -46,12 +46,15 @@ impl ServerUrl {
         // As libpq has it: whoever names an authority wants it asked.
         match (trust, &roots) {
             (Trust::Require, Some(_)) => trust = Trust::VerifyCa,
-            (Trust::Disable | Trust::Prefer, Some(_)) => return None,
+            (Trust::Disable | Trust::Prefer, Some(_)) => {
+                return Err("its sslrootcert is of no use without sslmode=verify-full");
+            }
             _ => {}
         }
         let options = others.finish();
-        let read = |base: &str| {
-            let mut config = Config::from_str(&format!("{base}?{options}")).ok()?;
+        let read = |base: &str| -> Result<Config, &'static str> {
+            let mut config = Config::from_str(&format!("{base}?{options}"))
+                .map_err(|_| "its address or a parameter of it is none that is known")?;
             config.ssl_mode(match trust {
                 Trust::Disable => SslMode::Disable,
                 Trust::Prefer => SslMode::Prefer,
@@ -60,11 +63,11 @@ impl ServerUrl {
             if config.get_application_name().is_none() {
                 config.application_name("guildhall");
             }
-            Some(config)
+            Ok(config)
         };
         let config = read(base)?;
-        let hosts = for_each_host(base).iter().map(|base| read(base)).collect::<Option<_>>()?;
-        Some(Self { config, hosts, trust, roots: roots.unwrap_or(Roots::System) })
+        let hosts = for_each_host(base).iter().map(|base| read(base)).collect::<Result<_, _>>()?;
+        Ok(Self { config, hosts, trust, roots: roots.unwrap_or(Roots::System) })
     }
 
     /// Whether data and the password would cross a network in clear text, or to whoever answers.
@@ -152,9 +155,9 @@ mod tests {
             "postgres://localhost/a?sslrootcert=ca.pem",
             "postgres://localhost/a?sslmode=disable&sslrootcert=ca.pem",
         ] {
-            assert!(ServerUrl::parse(bad).is_none(), "{bad}");
+            assert!(ServerUrl::parse(bad).is_err(), "{bad}");
         }
-        assert!(ServerUrl::parse("postgres://db.example.com/a").is_some_and(|url| url.is_unprotected()));
-        assert!(ServerUrl::parse("postgresql://127.0.0.1/a").is_some_and(|url| !url.is_unprotected()));
+        assert!(ServerUrl::parse("postgres://db.example.com/a").is_ok_and(|url| url.is_unprotected()));
+        assert!(ServerUrl::parse("postgresql://127.0.0.1/a").is_ok_and(|url| !url.is_unprotected()));
     }
 }
