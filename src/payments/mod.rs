@@ -22,8 +22,9 @@ use crate::problems;
 
 pub use commands::{
     Attempt, GivenBack, Paying, apply, asked_refund, attempt, attempt_known_as, begin, came_back,
-    chargeback_told, given_back_elsewhere, held, list_payout, ready_to_pay_out, refund_answered,
-    refund_order, refund_request, refund_to_send, release_order, relist_payout, request_refund, stands_as,
+    chargeback_told, charged_back_elsewhere, given_back_elsewhere, held, list_payout, ready_to_pay_out,
+    refund_answered, refund_order, refund_request, refund_to_send, release_order, relist_payout,
+    request_refund, stands_as,
 };
 pub use model::{ChargebackStage, MovementStatus, Pay, Payment, PaymentId, RefundId, RequestRefund, Status};
 pub use queries::{

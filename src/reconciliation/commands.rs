@@ -14,7 +14,7 @@ use crate::orders;
 use crate::params;
 use crate::payments::{self, GivenBack, cases};
 use crate::payouts;
-use crate::providers::Outcome;
+use crate::providers::{ChargebackState, ChargebackStatus, Outcome};
 
 use super::model::{Approve, Decision, Difference, Proposal, Run, Window};
 use super::queries::{self, ACCEPTED, BOOKED, Found, GONE};
@@ -83,7 +83,14 @@ fn tell_of_bank(tx: &Tx, difference: &Difference) -> Result<()> {
 }
 
 /// Decides a difference: what is proposed is booked; one for which nothing can be booked is accepted as it is.
-pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -> Result<Decision> {
+/// `stands` is how the provider says that the chargeback stands which it is about, if it is about one.
+pub fn approve(
+    tx: &Tx,
+    actor: &Actor,
+    id: Id<()>,
+    input: &Unchecked<Approve>,
+    stands: Option<&ChargebackState>,
+) -> Result<Decision> {
     let administrator = actor.require_admin()?;
     let found = queries::case(tx, id)?.ok_or_else(not_found)?;
     let input = input.check()?;
@@ -94,7 +101,7 @@ pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -
     }
     let resolution = if found.detail.get("proposed").is_some() { BOOKED } else { ACCEPTED };
     if resolution == BOOKED {
-        post(tx, actor, id, &found)?;
+        post(tx, actor, id, &found, stands)?;
     }
     tx.execute(
         "update cases set resolved_at = $2, resolution = $3, reason = $4, resolved_by = $5
@@ -112,7 +119,7 @@ pub fn approve(tx: &Tx, actor: &Actor, id: Id<()>, input: &Unchecked<Approve>) -
 
 /// Books what the case of a difference proposes, if the books still are as they were. What has a home of its own in
 /// payments or payouts is booked there; the rest is a journal of exactly the proposed lines.
-fn post(tx: &Tx, actor: &Actor, case: Id<()>, found: &Found) -> Result<()> {
+fn post(tx: &Tx, actor: &Actor, case: Id<()>, found: &Found, stands: Option<&ChargebackState>) -> Result<()> {
     let proposal = found.detail.get("proposed").and_then(Proposal::from_json);
     let proposal = proposal.ok_or_else(|| Error::broken(format!("case {case} proposes nothing to book")))?;
     if !queries::still_stands(tx, found.kind, &found.detail)? {
@@ -124,6 +131,7 @@ fn post(tx: &Tx, actor: &Actor, case: Id<()>, found: &Found) -> Result<()> {
         cases::Kind::MissingLocalCharge | cases::Kind::DuplicateCharge => {
             return captured(tx, actor, &found.detail);
         }
+        cases::Kind::ChargebackUnseen if charged_back(tx, found, stands)? => return Ok(()),
         _ if !is_covered(tx, &proposal)? => return Err(gone()),
         _ => {}
     }
@@ -184,6 +192,31 @@ fn captured(tx: &Tx, actor: &Actor, detail: &Value) -> Result<()> {
     payments::apply(tx, actor, &attempt, &outcome)?;
     // Somebody has looked already.
     cases::settle(tx, cases::Kind::CapturedAfterFailure, attempt.payment.id, "approved")
+}
+
+/// What a bank took becomes a chargeback of the payment, and what it gave back the end of one: whoever tells of it later tells
+/// nothing new. `false` where no payment can have it, or where something of it was booked against losses before.
+fn charged_back(tx: &Tx, found: &Found, stands: Option<&ChargebackState>) -> Result<bool> {
+    let detail = &found.detail;
+    let reference = told(detail, "reference");
+    if queries::is_adjusted(tx, found.kind, reference)? {
+        return Ok(false);
+    }
+    let is_back = queries::is_reinstatement(detail);
+    let agrees = |stands: &&ChargebackState| match stands.status {
+        ChargebackStatus::Won => true,
+        ChargebackStatus::Open | ChargebackStatus::Lost => !is_back,
+        ChargebackStatus::Warning | ChargebackStatus::Strange(_) => false,
+    };
+    let as_recorded = ChargebackState {
+        reference: reference.to_owned(),
+        charge: told(detail, "of").to_owned(),
+        amount: told_money(detail, "amount")?,
+        status: if is_back { ChargebackStatus::Won } else { ChargebackStatus::Open },
+        reason: String::new(),
+        evidence_due: None,
+    };
+    payments::charged_back_elsewhere(tx, stands.filter(agrees).unwrap_or(&as_recorded))
 }
 
 /// A transfer that was reversed comes back as payouts take it back: the same lines, and it can be paid out again.

@@ -219,6 +219,12 @@ pub fn subject_of(text: &str) -> Id<()> {
     Id::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
+/// What the case of a record is known by that only the provider has: one dispute takes money and gives it back; one payout of
+/// the house leaves and can come back.
+pub fn subject_of_record(reference: &str, what: Recorded) -> Id<()> {
+    subject_of(&format!("{reference}|{}", word(what)))
+}
+
 /// The id of ours that a key of ours names.
 pub fn named_in(key: &str) -> Option<Id<()>> {
     (0..key.len().saturating_sub(35))

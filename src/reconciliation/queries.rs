@@ -16,7 +16,7 @@ use crate::time::Time;
 
 use super::model::{
     Decided, Entry, KINDS, Known, OpenDifference, OrderBooks, Overview, Run, Standing, Window, against,
-    named_in,
+    named_in, subject_of_record, word,
 };
 
 /// Ids begin with the millisecond in which they were made: this one is before all of them.
@@ -374,6 +374,35 @@ pub fn overview(tx: &Tx) -> Result<Overview> {
     Ok(Overview { open, runs })
 }
 
+/// Whether it is about money that a bank gave back.
+pub fn is_reinstatement(detail: &Value) -> bool {
+    let what = detail.get("theirs").and_then(|theirs| theirs.get("what")?.as_str());
+    what.is_some_and(|what| what == word(Recorded::Reinstatement))
+}
+
+/// The chargeback that a case is about, by the provider's name of it.
+pub fn chargeback_named(tx: &Tx, case: Id<()>) -> Result<Option<String>> {
+    let found = self::case(tx, case)?.filter(|found| found.kind == Kind::ChargebackUnseen);
+    Ok(found.and_then(|found| Some(found.detail.get("theirs")?.get("reference")?.as_str()?.to_owned())))
+}
+
+/// Whether what a bank took, or gave back, was booked as it stands in its case, and not as a chargeback.
+pub fn is_adjusted(tx: &Tx, kind: Kind, reference: &str) -> Result<bool> {
+    for what in [Recorded::Chargeback, Recorded::Reinstatement] {
+        let booked = "select id, order_id from cases where kind = $1 and subject_id = $2 and resolution = $3";
+        let params = params![kind, subject_of_record(reference, what), BOOKED];
+        let decided =
+            tx.first(booked, params, |row| Ok((row.next::<Id<()>>()?, row.next::<Option<Id<()>>>()?)))?;
+        let Some((case, order)) = decided else { continue };
+        let journal =
+            "select 1 from ledger_journals where cause_id = $1 and order_id = $2 and kind = 'adjustment'";
+        if tx.exists(journal, params![case, order])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether the books still say what they said when the difference was found: what it would book is not booked meanwhile.
 pub fn still_stands(tx: &Tx, kind: Kind, detail: &Value) -> Result<bool> {
     let text = |side: &str, member: &str| {
@@ -402,8 +431,7 @@ pub fn still_stands(tx: &Tx, kind: Kind, detail: &Value) -> Result<bool> {
             params![of, money()],
         )?,
         Kind::ChargebackUnseen => {
-            let given_back = text("theirs", "what").starts_with("reinstatement");
-            let journal = if given_back { "chargeback_reinstated" } else { "chargeback_withdrawn" };
+            let journal = if is_reinstatement(detail) { "chargeback_reinstated" } else { "chargeback_withdrawn" };
             let booked: i64 = tx.one(
                 "select count(*) from payments p join ledger_journals j on j.order_id = p.order_id
                  where p.transaction_id = $1 and j.kind = $2",

@@ -32,7 +32,7 @@ pub fn operations() -> Vec<Operation> {
             .answers::<Overview>(200, "What is open, and the last runs."),
         post("/admin/reconciliation/{id}/approve", approve)
             .named("approveDifference", "Decide a difference")
-            .about("Books exactly the journal that its case proposes, or closes a case for which nothing can be booked.")
+            .about("Books exactly the lines that its case proposes, with the refund, payout or chargeback that they belong to where there is one, or closes a case for which nothing can be booked.")
             .access(Access::Signed, "administrators")
             .body::<Approve>(json!({ "reason": "Given back at the provider by us, on the buyer's call." }))
             .answers::<Decision>(200, "How it was decided.")
@@ -51,7 +51,18 @@ async fn overview(call: Call) -> Result<Answer> {
 }
 
 async fn approve(call: Call<Approve>) -> Result<Answer> {
-    call.write(|tx, call| Answer::ok(&commands::approve(tx, &call.actor, call.id("id"), &call.body)?)).await
+    // How it stands, where the provider can be asked: what the bank has decided since is booked with it.
+    call.actor.require_admin()?;
+    let id = call.id("id");
+    let named = call.app.db().read(move |tx| queries::chargeback_named(tx, id)).await?;
+    let stands = match named {
+        Some(reference) => call.app.provider().look_at_chargeback(&reference).await.ok().flatten(),
+        None => None,
+    };
+    call.write(move |tx, call| {
+        Answer::ok(&commands::approve(tx, &call.actor, call.id("id"), &call.body, stands.as_ref())?)
+    })
+    .await
 }
 
 async fn statement(call: Call) -> Result<Answer> {

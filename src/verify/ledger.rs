@@ -115,7 +115,8 @@ const ADJUSTED: &[(&str, &str)] = &[
 
 /// A difference that was booked has its journal, of exactly the lines that its case proposes.
 fn adjusted_as_proposed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
-    let own = "c.kind not in ('refund_only_at_provider', 'transfer_reversed_outside', 'missing_local_charge', 'duplicate_charge')";
+    let own = "c.kind not in ('refund_only_at_provider', 'transfer_reversed_outside', 'chargeback_unseen', 'missing_local_charge',
+         'duplicate_charge')";
     as_proposed(
         tx,
         found,
@@ -125,6 +126,7 @@ fn adjusted_as_proposed(tx: &Tx, found: &mut Witnesses) -> Result<()> {
     for (kind, journal) in ADJUSTED {
         as_proposed(tx, found, journal, &format!("c.kind = {kind}"))?;
     }
+    taken_by_bank(tx, found)?;
     given_back(tx, found)
 }
 
@@ -133,18 +135,59 @@ fn as_proposed(tx: &Tx, found: &mut Witnesses, journal: &str, of: &str) -> Resul
         format!("select c.id, c.detail, j.id from cases c {journal} where c.resolution = 'booked' and {of}");
     found.search(tx, &adjusted, params![], |row| {
         let (case, detail): (Id<()>, crate::db::Json<serde_json::Value>) = (row.next()?, row.next()?);
-        let Some(journal) = row.next::<Option<Id<()>>>()? else {
-            return Ok(Some(format!("case {case} is booked, and there is no journal of it")));
-        };
-        let lines = tx.all(
-            "select account, amount_minor from ledger_lines where journal_id = $1 order by line",
-            params![journal],
-            |row| Ok(serde_json::json!({ "account": row.next::<String>()?, "amount_minor": row.next::<i64>()? })),
+        differs_from_proposed(tx, case, &detail.0, row.next()?)
+    })
+}
+
+fn differs_from_proposed(
+    tx: &Tx,
+    case: Id<()>,
+    detail: &serde_json::Value,
+    journal: Option<Id<()>>,
+) -> Result<Option<String>> {
+    let Some(journal) = journal else {
+        return Ok(Some(format!("case {case} is booked, and there is no journal of it")));
+    };
+    let lines = tx.all(
+        "select account, amount_minor from ledger_lines where journal_id = $1 order by line",
+        params![journal],
+        |row| Ok(serde_json::json!({ "account": row.next::<String>()?, "amount_minor": row.next::<i64>()? })),
+    )?;
+    let proposed = detail.get("proposed").and_then(|proposed| proposed.get("lines")?.as_array().cloned());
+    Ok((proposed.as_ref() != Some(&lines))
+        .then(|| format!("journal {journal} of case {case} is not what was proposed")))
+}
+
+/// What a bank took, or gave back, is booked as a chargeback; where no payment can have one, as a difference.
+fn taken_by_bank(tx: &Tx, found: &mut Witnesses) -> Result<()> {
+    let booked =
+        "select id, order_id, detail from cases where resolution = 'booked' and kind = 'chargeback_unseen'";
+    found.search(tx, booked, params![], |row| {
+        let (case, order): (Id<()>, Option<Id<()>>) = (row.next()?, row.next()?);
+        let detail = row.next::<crate::db::Json<serde_json::Value>>()?.0;
+        let theirs = |name: &str| Some(detail.get("theirs")?.get(name)?.as_str()?.to_owned());
+        let adjusted = tx.first(
+            "select id from ledger_journals where cause_id = $1 and order_id = $2 and kind = 'adjustment'",
+            params![case, order],
+            |row| row.next(),
         )?;
-        let proposed = detail.0.get("proposed").and_then(|proposed| proposed.get("lines")?.as_array().cloned());
-        Ok((proposed.as_ref() != Some(&lines)).then(|| {
-            format!("journal {journal} of case {case} is not what was proposed")
-        }))
+        let journal = match adjusted {
+            Some(journal) => Some(journal),
+            None => tx.first(
+                "select j.id from chargebacks b join ledger_journals j on j.cause_id = b.id and j.order_id = b.order_id
+                 where b.reference = $1 and b.order_id = $2 and j.kind = $3",
+                params![
+                    theirs("reference"),
+                    order,
+                    match theirs("what").as_deref() {
+                        Some("chargeback") => "chargeback_withdrawn",
+                        _ => "chargeback_reinstated",
+                    }
+                ],
+                |row| row.next(),
+            )?,
+        };
+        differs_from_proposed(tx, case, &detail, journal)
     })
 }
 

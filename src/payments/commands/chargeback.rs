@@ -40,12 +40,7 @@ pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
         return Ok(false);
     }
     let known = queries::chargeback(tx, &told.reference)?;
-    let amount = known.as_ref().map_or(told.amount, |known| known.amount);
-    let is_ours = payment.status == Status::Success
-        && amount == told.amount
-        && told.amount.currency() == payment.amount.currency()
-        && known.as_ref().is_none_or(|known| known.payment_id == payment.id);
-    if !is_ours {
+    if !is_ours(&payment, known.as_ref(), told) {
         // Booking it would be a guess.
         let said = json!({
             "chargeback": told.reference, "payment_id": payment.id, "amount": told.amount,
@@ -79,6 +74,28 @@ pub fn chargeback_told(tx: &Tx, told: &ChargebackState) -> Result<bool> {
         withdraw(tx, &chargeback)?;
     }
     advance(tx, &payment, &chargeback, stage, is_new).map(|()| true)
+}
+
+/// Takes in one that nobody has told of, and that was found at the provider. `false`, and nothing is booked, where no payment
+/// here can have it, or where it has ended otherwise in our books.
+pub fn charged_back_elsewhere(tx: &Tx, found: &ChargebackState) -> Result<bool> {
+    let Some(payment) = queries::charged(tx, &found.charge)? else { return Ok(false) };
+    let known = queries::chargeback(tx, &found.reference)?;
+    let contradicts = known.as_ref().is_some_and(|known| match known.stage {
+        Stage::Warning | Stage::Open => false,
+        Stage::Won => found.status == ChargebackStatus::Lost,
+        Stage::Lost => found.status == ChargebackStatus::Won,
+    });
+    match is_ours(&payment, known.as_ref(), found) && !contradicts {
+        true => chargeback_told(tx, found),
+        false => Ok(false),
+    }
+}
+
+fn is_ours(payment: &Payment, known: Option<&Chargeback>, told: &ChargebackState) -> bool {
+    payment.status == Status::Success
+        && told.amount.currency() == payment.amount.currency()
+        && known.is_none_or(|known| known.amount == told.amount && known.payment_id == payment.id)
 }
 
 /// What a case about a chargeback is known by that was not recorded: the same each time.

@@ -26,7 +26,7 @@ pub use charge::{
     Attempt, abandoned, apply, attempt, attempt_known_as, declined, give_up, no_answer, not_executed,
     stands_as, void_unconfirmed,
 };
-pub use chargeback::{came_back, chargeback_told};
+pub use chargeback::{came_back, chargeback_told, charged_back_elsewhere};
 pub use debt::ready_to_pay_out;
 pub use elsewhere::{GivenBack, given_back_elsewhere};
 pub use escrow::{held, release_order};

@@ -285,7 +285,7 @@ fn a_chargeback_is_seen_once_for_each_time_it_was_booked() {
     assert_eq!(compare(&ours, &theirs), []);
     theirs.push(record(Recorded::Reinstatement, "dp_1-won", "ch_1", 10_000));
     let found = only(Kind::ChargebackUnseen, &ours, &theirs);
-    assert_eq!(lines(&found), [(Account::Losses, 10_000), (Account::Provider, -10_000)]);
+    assert_eq!(lines(&found), [(Account::Provider, -10_000), (Account::Losses, 10_000)]);
     assert_eq!(only(Kind::ChargebackOnlyLocal, &ours, &theirs[..3]).subject, id(5));
 }
 

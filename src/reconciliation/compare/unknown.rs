@@ -5,7 +5,7 @@ use crate::payments::cases::Kind;
 use crate::providers::{Record, Recorded, summed};
 
 use super::super::model::{
-    Difference, Entry, OrderBooks, Proposal, Standing, booked, moves, subject_of, told, word,
+    Difference, Entry, OrderBooks, Proposal, Standing, booked, moves, subject_of_record, told,
 };
 use super::fee_of;
 
@@ -53,14 +53,7 @@ pub(super) fn given_back(
 pub(super) fn unknown_refund(record: &Record, order: Option<&OrderBooks>, left: &mut i64) -> Difference {
     let difference = found_only_there(Kind::RefundOnlyAtProvider, record, order)
         .says("The provider gave money back to a buyer, and our books know nothing of it.");
-    let is_ours = |order: &&OrderBooks| {
-        order.entries.iter().any(|entry| {
-            entry.what == Recorded::Charge
-                && entry.standing == Standing::Booked
-                && entry.reference.as_ref() == Some(&record.of)
-        })
-    };
-    let Some(order) = order.filter(is_ours) else {
+    let Some(order) = order.filter(|order| has_charge(order, record)) else {
         return difference.advice(
             "It gives back a charge that is not in our books: decide both cases together, nothing can be booked for one order.",
         );
@@ -75,6 +68,16 @@ pub(super) fn unknown_refund(record: &Record, order: Option<&OrderBooks>, left: 
     difference
         .propose(Proposal::of(order.id, Account::Refunds(order.id), Account::Provider, record.amount))
         .advice("Approve to take it in as a refund of the payment: it comes from where a refund made here would, and an order of which nothing is left is cancelled. Ask who gave it back outside Guildhall, and why.")
+}
+
+/// Whether a charge that the record belongs to is booked for the order.
+fn has_charge(order: &OrderBooks, record: &Record) -> bool {
+    order.entries.iter().any(|entry| {
+        entry.what == Recorded::Charge
+            && entry.standing == Standing::Booked
+            && entry.reference.as_ref() == Some(&record.of)
+            && entry.amount.currency() == record.amount.currency()
+    })
 }
 
 pub(super) fn unknown_reversal(record: &Record, order: Option<&OrderBooks>) -> Difference {
@@ -122,9 +125,17 @@ pub(super) fn unknown_movement(record: &Record) -> Difference {
 }
 
 pub(super) fn unknown_chargeback(record: &Record, order: Option<&OrderBooks>) -> Difference {
-    let (says, sign) = match record.what {
-        Recorded::Reinstatement => ("A bank gave back what it had withdrawn, and our books do not know.", -1),
-        _ => ("A bank withdrew a buyer's money, and our books do not know.", 1),
+    let (says, from, to) = match record.what {
+        Recorded::Reinstatement => (
+            "A bank gave back what it had withdrawn, and our books do not know.",
+            Account::Provider,
+            Account::Losses,
+        ),
+        _ => (
+            "A bank withdrew a buyer's money, and our books do not know.",
+            Account::Losses,
+            Account::Provider,
+        ),
     };
     let mut difference = found_only_there(Kind::ChargebackUnseen, record, order).says(says);
     let Some(order) = order else {
@@ -133,20 +144,29 @@ pub(super) fn unknown_chargeback(record: &Record, order: Option<&OrderBooks>) ->
     };
     let booked = order.entries.iter().filter(|entry| entry.what == record.what).count();
     difference.ours = Some(serde_json::json!({ "booked_before": booked }));
-    let (minor, fee) = (sign * record.amount.minor(), fee_of(record).unwrap_or(0));
-    let lines = [(Account::Losses, -minor), (Account::Costs, -fee), (Account::Provider, minor + fee)];
+    if has_charge(order, record) {
+        // What the provider keeps for it is a difference of its own once it is booked.
+        return difference.propose(Proposal::of(order.id, from, to, record.amount)).advice(
+            "Approve to take it in as a chargeback of the payment, as if it had been told: the order's money is frozen until the bank decides. Answer the dispute at the provider in time, and look why its webhook did not arrive.",
+        );
+    }
+    let gone = match record.what {
+        Recorded::Reinstatement => -record.amount.minor(),
+        _ => record.amount.minor(),
+    };
+    let fee = fee_of(record).unwrap_or(0);
+    let lines = [(Account::Losses, -gone), (Account::Costs, -fee), (Account::Provider, gone + fee)];
     let lines = lines.into_iter().filter(|(_, minor)| *minor != 0).collect();
     difference
         .propose(Proposal { order_id: order.id, currency: record.amount.currency(), lines })
-        .advice("Approve to book it against losses, as a chargeback that was told of. Answer the dispute at the provider in time.")
+        .advice("Approve to book it against losses: no payment of ours has the charge. Answer the dispute at the provider in time.")
 }
 
 /// A difference of which the provider alone has something.
 pub(super) fn found_only_there(kind: Kind, record: &Record, order: Option<&OrderBooks>) -> Difference {
     Difference {
         kind,
-        // One dispute takes money and gives it back; one payout of the house leaves and can come back.
-        subject: subject_of(&format!("{}|{}", record.reference, word(record.what))),
+        subject: subject_of_record(&record.reference, record.what),
         order_id: order.map(|order| order.id),
         at: record.at,
         says: String::new(),

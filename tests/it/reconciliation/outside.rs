@@ -1,8 +1,9 @@
 //! What somebody does in the provider's dashboard, and what the books make of it once it is approved.
 
 use guildhall::ledger::{Account, Journal};
-use guildhall::payments::cases::Kind;
-use guildhall::providers::Recorded;
+use guildhall::money::Money;
+use guildhall::payments::{self, cases::Kind};
+use guildhall::providers::{ChargebackState, ChargebackStatus, Recorded};
 use serde_json::{Value, json};
 
 use super::{Day, Injected, PLAIN_CHARGE, TRANSFER, all_twelve};
@@ -110,6 +111,27 @@ async fn a_transfer_that_was_taken_back_in_two_parts_can_be_paid_out_again() {
     day.is_at_rest().await;
 }
 
+/// Lets a notice of the dispute `du_1` about 49.90 arrive, that it stands so.
+async fn is_told(day: &Day, charge: &str, status: ChargebackStatus) {
+    let told = ChargebackState {
+        reference: "du_1".to_owned(),
+        charge: charge.to_owned(),
+        amount: Money::new(4_990, day.currency()),
+        status,
+        reason: "fraudulent".to_owned(),
+        evidence_due: None,
+    };
+    assert!(day.app.write(move |tx| payments::chargeback_told(tx, &told)).await);
+}
+
+impl Day {
+    async fn chargeback(&self) -> Value {
+        let listed = self.app.get("/admin/chargebacks", &self.admin).await.expect(200).json();
+        assert_eq!(listed["data"].as_array().map(Vec::len), Some(1), "{listed}");
+        listed["data"][0].clone()
+    }
+}
+
 #[tokio::test]
 async fn a_dispute_that_took_money_and_gave_it_back_is_decided_twice() {
     let day = Day::new().await;
@@ -117,10 +139,61 @@ async fn a_dispute_that_took_money_and_gave_it_back_is_decided_twice() {
     day.tell(Recorded::Chargeback, "du_1", &charge, "49.90");
     let taken = day.case(Kind::ChargebackUnseen).await;
     day.approve(&taken).await.expect(200);
+    assert_eq!(day.chargeback().await["status"], "open");
+    assert_eq!(day.order_of(&taken).await["status"], "disputed", "the order's money waits for the bank");
     day.tell(Recorded::Reinstatement, "du_1", &charge, "49.90");
     let back = day.case(Kind::ChargebackUnseen).await;
     day.approve(&back).await.expect(200);
+    assert_eq!(day.chargeback().await["status"], "won");
     assert_eq!(day.app.balance("losses").await, 0);
+    day.is_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_told_of_after_it_was_approved_is_booked_once() {
+    let day = Day::new().await;
+    let charge = day.text(PLAIN_CHARGE).await;
+    day.tell(Recorded::Chargeback, "du_1", &charge, "49.90");
+    let taken = day.case(Kind::ChargebackUnseen).await;
+    day.approve(&taken).await.expect(200);
+    is_told(&day, &charge, ChargebackStatus::Open).await;
+    assert_eq!(day.app.balance("losses").await, -4_990);
+    assert_eq!(day.chargeback().await["reason"], "fraudulent");
+    day.is_at_rest().await;
+    is_told(&day, &charge, ChargebackStatus::Lost).await;
+    assert_eq!(day.app.balance("losses").await, 0, "what was held for the order covers it");
+    assert_eq!(day.order_of(&taken).await["status"], "cancelled");
+    day.is_at_rest().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_dispute_may_be_approved_before_its_beginning() {
+    let day = Day::new().await;
+    let charge = day.text(PLAIN_CHARGE).await;
+    day.tell(Recorded::Chargeback, "du_1", &charge, "49.90");
+    day.tell(Recorded::Reinstatement, "du_1", &charge, "49.90");
+    assert_eq!(day.found().await, [Kind::ChargebackUnseen; 2]);
+    let open = day.open().await;
+    let is_back = |case: &&Value| case["detail"]["theirs"]["what"] != "chargeback";
+    day.approve(open.iter().find(is_back).unwrap()).await.expect(200);
+    let beginning = open.iter().find(|case| !is_back(case)).unwrap();
+    day.approve(beginning).await.problem(409, "difference_gone");
+    is_told(&day, &charge, ChargebackStatus::Won).await;
+    assert_eq!(day.app.balance("losses").await, 0);
+    day.is_at_rest().await;
+}
+
+#[tokio::test]
+async fn what_the_provider_keeps_for_a_dispute_is_a_difference_of_its_own() {
+    let day = Day::new().await;
+    let charge = day.text(PLAIN_CHARGE).await;
+    day.tell(Recorded::Chargeback, "du_1", &charge, "49.90");
+    day.told.fees.lock().unwrap().push(("du_1".to_owned(), 1_500));
+    let taken = day.case(Kind::ChargebackUnseen).await;
+    day.approve(&taken).await.expect(200);
+    let fee = day.case(Kind::FeeDrift).await;
+    day.approve(&fee).await.expect(200);
+    assert_eq!(day.app.balance("costs").await, -1_500);
     day.is_at_rest().await;
 }
 
