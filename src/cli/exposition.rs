@@ -55,8 +55,16 @@ const LABELLED_COUNTERS: &[Described] = &[
 /// Each stands from its first measurement on, in the process that measured.
 const GAUGES: &[Described] = &[
     ("db_available", Unit::Count, "1 while the database's server takes writes, else 0"),
-    ("db_replica_available", Unit::Count, "1 while the replica answers, else 0"),
-    ("db_replica_lag_seconds", Unit::Seconds, "How far the replica is behind the primary"),
+    (
+        "db_replica_available",
+        Unit::Count,
+        "1 while the replica answers, else 0, as for one that is the primary now",
+    ),
+    (
+        "db_replica_lag_seconds",
+        Unit::Seconds,
+        "How far the replica is behind the primary; 0 for one that is the primary now",
+    ),
     (
         "invariant_violations",
         Unit::Count,

@@ -75,18 +75,11 @@ pub(super) fn outcome(error: &tokio_postgres::Error) -> Outcome {
         | SqlState::DATABASE_DROPPED
         | SqlState::TOO_MANY_CONNECTIONS
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Outcome::Lost(said()),
-        // The same, told of how the transaction was to begin.
-        SqlState::FEATURE_NOT_SUPPORTED
-            if refusal.message().contains("recovery") || refusal.message().contains("hot standby") =>
-        {
-            Outcome::Lost(said())
-        }
+        // In whatever language: a standby refuses how the transaction was to begin, or a newer program has altered a table
+        // under this one's prepared statements, and new ones are right again.
+        SqlState::FEATURE_NOT_SUPPORTED => Outcome::Lost(said()),
         _ if refusal.message().contains("startup parameter") => {
             Outcome::Lost(format!("{}: set database_pooler to true where a pooler answers", said()))
-        }
-        // A newer program has altered a table under this one's prepared statements: new ones are right again.
-        SqlState::FEATURE_NOT_SUPPORTED if refusal.message().starts_with("cached plan") => {
-            Outcome::Lost(said())
         }
         _ if state.code().starts_with("08") => Outcome::Lost(said()),
         // Some other limit of the server was reached: of temporary files, for instance.

@@ -4,9 +4,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Row, Statement};
@@ -22,6 +22,10 @@ use crate::db::{Fault, Param};
 
 /// Questions that may be on their way over one connection; the next one is refused with 503.
 const MOST_WAITING: usize = 4_096;
+/// A connection over which nothing came for so long is lost; before, a question that is late is only late.
+const SILENT: Duration = Duration::from_millis(1_000);
+/// So many answers in a row that were of no use, and another connection may lead to a better server.
+const MOST_MISSED: u32 = 3;
 
 /// What the work of a glance asks its transaction, and is answered the next time that it runs.
 #[derive(Default)]
@@ -104,6 +108,12 @@ struct Session {
     /// How far the server had come when it was last asked.
     reached: AtomicI64,
     timeline: u32,
+    /// When an answer came last.
+    heard: Mutex<Instant>,
+    /// Answers of no use since.
+    missed: AtomicU32,
+    /// Nobody asks anything more over it.
+    given_up: AtomicBool,
 }
 
 impl Drop for Session {
@@ -188,8 +198,8 @@ impl Glances {
     pub fn close(&self) {
         for channel in &self.channels {
             // One that is just being opened is new.
-            if let Ok(mut present) = channel.session.try_lock() {
-                present.take();
+            if let Some(session) = channel.session.try_lock().ok().and_then(|mut present| present.take()) {
+                session.cut();
             }
         }
     }
@@ -212,15 +222,18 @@ impl Channel {
         let too_late = || Outcome::Lost("it did not answer in time".to_owned());
         let session =
             tokio::time::timeout_at(until.into(), self.session(all)).await.map_err(|_| too_late())??;
-        let answer = match (tokio::time::timeout_at(until.into(), session.answer(question, need)).await, need)
-        {
-            (Ok(answer), _) => answer,
-            // Somebody else answers that one; what others have asked on this connection is not slow for it.
-            (Err(_), Need::Since(_)) => Err(Outcome::Refused(Fault::TooSlow)),
-            (Err(_), _) => Err(too_late()),
+        let asked = Instant::now();
+        let answer = match tokio::time::timeout_at(until.into(), session.answer(question, need)).await {
+            Ok(answer) => answer,
+            // What others have asked over this connection is not lost for it.
+            Err(_) if session.silence_since(asked) < SILENT => Err(Outcome::Refused(Fault::TooSlow)),
+            Err(_) => Err(too_late()),
         };
-        if let Err(Outcome::Lost(_)) = &answer {
-            self.forget(&session).await;
+        match &answer {
+            Ok(_) => session.hear(),
+            Err(Outcome::Lost(_)) => session.cut(),
+            Err(Outcome::Behind | Outcome::Refused(Fault::TooSlow)) => session.miss(),
+            Err(_) => {}
         }
         answer
     }
@@ -228,14 +241,16 @@ impl Channel {
     async fn session(&self, all: &Glances) -> Result<Arc<Session>, Outcome> {
         let mut present = self.session.lock().await;
         let is_of_use = |session: &&Arc<Session>| {
-            !session.client.is_closed() && !all.server.is_outdated(session.timeline)
+            !session.given_up.load(Ordering::Relaxed)
+                && !session.client.is_closed()
+                && !all.server.is_outdated(session.timeline)
         };
         if let Some(session) = present.as_ref().filter(is_of_use) {
             return Ok(Arc::clone(session));
         }
         let Opened { client, driver, timeline } = all.server.connect(Purpose::Glances).await?;
         if let Some(health) = &all.health {
-            health.tide().turn();
+            health.tide().connected(timeline);
         }
         metrics::counter!("db_connections_opened_total").increment(1);
         let session = Arc::new(Session {
@@ -244,22 +259,43 @@ impl Channel {
             statements: Mutex::default(),
             reached: AtomicI64::new(0),
             timeline,
+            heard: Mutex::new(Instant::now()),
+            missed: AtomicU32::new(0),
+            given_up: AtomicBool::new(false),
         });
         *present = Some(Arc::clone(&session));
         Ok(session)
     }
-
-    /// Whoever else waits on the same connection is told at once.
-    async fn forget(&self, lost: &Arc<Session>) {
-        lost.driver.abort();
-        let mut present = self.session.lock().await;
-        if present.as_ref().is_some_and(|session| Arc::ptr_eq(session, lost)) {
-            present.take();
-        }
-    }
 }
 
 impl Session {
+    /// Whoever else waits for an answer over it is told at once, and nobody waits for anybody.
+    fn cut(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        self.driver.abort();
+    }
+
+    fn hear(&self) {
+        *self.heard() = Instant::now();
+        self.missed.store(0, Ordering::Relaxed);
+    }
+
+    /// What others wait for may still come.
+    fn miss(&self) {
+        if self.missed.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_MISSED {
+            self.given_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// For how long nothing came of what was asked at `asked`, or before.
+    fn silence_since(&self, asked: Instant) -> Duration {
+        asked.max(*self.heard()).elapsed()
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Instant> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn answer(&self, question: &Question, need: Need) -> Result<(Vec<Row>, Option<Position>), Outcome> {
         match need {
             Need::Rows => Ok((self.ask(question).await?, None)),
@@ -352,7 +388,7 @@ impl Session {
         Ok(statement)
     }
 
-    fn statements(&self) -> std::sync::MutexGuard<'_, HashMap<String, Statement>> {
+    fn statements(&self) -> MutexGuard<'_, HashMap<String, Statement>> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -75,7 +75,7 @@ impl Health {
         let asked = Instant::now();
         let until = Some(asked + LOOKS_FOR);
         if line.open(until)? {
-            self.tide.turn();
+            self.tide.connected(line.timeline());
         }
         // Behind a pooler a connection outlives its server's role.
         let standby = line.simple("select pg_is_in_recovery()", until)?;

@@ -18,7 +18,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 use super::fault::{Outcome, chain, outcome};
 use super::question::{Bound, Question};
 use super::search;
-use super::server::{Begin, Opened, Purpose, Server};
+use super::server::{Begin, Opened, Purpose, Server, UNKNOWN_TIMELINE};
 use crate::db::Param;
 use crate::db::fresh::Position;
 use crate::error::Result;
@@ -144,6 +144,16 @@ impl Line {
     /// How far the server of this connection is known to have come, where it is a replica.
     pub fn reached(&self) -> Option<Position> {
         self.session.borrow().as_ref().and_then(|session| session.reached.get())
+    }
+
+    /// That of the connection; unknown without one.
+    pub fn timeline(&self) -> u32 {
+        self.session.borrow().as_ref().map_or(UNKNOWN_TIMELINE, |session| session.timeline)
+    }
+
+    /// Whether another primary was seen that was promoted after that of the connection.
+    pub fn is_outdated(&self) -> bool {
+        self.server.is_outdated(self.timeline())
     }
 
     pub fn has_reached(&self, position: Option<Position>) {
@@ -369,10 +379,15 @@ async fn all(sent: Vec<Sent>) -> Result<(), tokio_postgres::Error> {
 /// What TLS says of a certificate helps those who know TLS, and what a standby says those who know which one is.
 fn with_mend(why: String) -> String {
     if takes_no_writes(&why) {
-        return format!("{why}: it is a standby, which takes no writes; name the primary, or every server");
+        return format!(
+            "{why}: it is a standby, or its default_transaction_read_only is on; name the primary, or every server"
+        );
     }
-    if why.contains("is not read only") {
+    if takes_writes(&why) {
         return format!("{why}: it takes writes, so it follows no other server");
+    }
+    if why.contains("password missing") {
+        return format!("{why}: write it into the URL, as postgres://USER:PASSWORD@HOST:PORT/DATABASE");
     }
     match ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|word| why.contains(word)) {
         true => format!(
@@ -385,6 +400,11 @@ fn with_mend(why: String) -> String {
 /// Whether this is how the driver tells of a standby where a primary is wanted.
 pub(super) fn takes_no_writes(why: &str) -> bool {
     why.contains("does not allow writes")
+}
+
+/// Whether it tells of a primary where a standby is wanted.
+pub(super) fn takes_writes(why: &str) -> bool {
+    why.contains("is not read only") || why.contains("it takes writes")
 }
 
 fn not_open() -> Outcome {

@@ -14,7 +14,7 @@ use super::engine::{Job, on_a_thread, spawn, work_through};
 use super::fault::Outcome;
 use super::glance::{Glances, Need};
 use super::health::{Health, LOOKS_EVERY, LOOKS_FOR};
-use super::line::Line;
+use super::line::{self, Line};
 use super::position;
 use super::question::Question;
 use super::server::{Purpose, Role, Server};
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Jobs that may wait for one; the next one goes to the primary.
 const QUEUE: usize = 512;
 
-const PROMOTED: &str = "it is no replica any more: it was promoted";
+const PROMOTED: &str = "it takes writes, so it follows no other server";
 const ASTRAY: &str = "it has what the primary has not: it followed another one";
 const NOT_OURS: &str = "it does not follow the server of database_url, or is another database there";
 
@@ -39,6 +39,7 @@ const NOT_OURS: &str = "it does not follow the server of database_url, or is ano
 pub(super) struct Replicas {
     each: Vec<Arc<Replica>>,
     health: Arc<Health>,
+    unasked: Counter,
     _looking: Vec<Sender<()>>,
 }
 
@@ -59,6 +60,11 @@ pub(super) struct Replica {
     served: Counter,
     behind: Counter,
     failed: Counter,
+}
+
+/// Counts reads that one of them could have answered, by who did.
+fn counted(outcome: &'static str) -> Counter {
+    metrics::counter!("db_replica_reads_total", "outcome" => outcome)
 }
 
 /// How a replica stands.
@@ -120,7 +126,7 @@ impl Replicas {
             each.push(replica);
             looking.push(look);
         }
-        Ok(Self { each, health: Arc::clone(health), _looking: looking })
+        Ok(Self { each, health: Arc::clone(health), unasked: counted("unasked"), _looking: looking })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -131,12 +137,18 @@ impl Replicas {
     pub fn one(&self, freshness: Freshness) -> Option<(&Replica, Position)> {
         let needed = match freshness {
             Freshness::Present => return None,
-            Freshness::Since(position) => position,
-            Freshness::Recent => self.health.tide().before(OLDEST)?,
+            Freshness::Since(position) => Some(position),
+            Freshness::Recent => self.health.tide().before(OLDEST),
         };
-        let able = self.each.iter().filter(|replica| replica.can_be_asked(needed));
-        let idlest = able.min_by_key(|replica| replica.busy.load(Ordering::Relaxed))?;
-        Some((idlest.as_ref(), needed))
+        let found = needed.and_then(|needed| {
+            let able = self.each.iter().filter(|replica| replica.can_be_asked(needed));
+            let idlest = able.min_by_key(|replica| replica.busy.load(Ordering::Relaxed))?;
+            Some((idlest.as_ref(), needed))
+        });
+        if found.is_none() && !self.is_empty() {
+            self.unasked.increment(1);
+        }
+        found
     }
 }
 
@@ -152,7 +164,6 @@ impl Replica {
                 work_through(server, &shared, || queue.try_recv().ok(), || queue.recv());
             })?;
         }
-        let counted = |outcome| metrics::counter!("db_replica_reads_total", "outcome" => outcome);
         Ok(Self {
             name,
             glances: Glances::new(Arc::clone(&server), shared_by_glances, None),
@@ -200,7 +211,10 @@ impl Replica {
             }
         });
         let _busy = Busy::one_more(&self.busy);
-        self.reads.try_send(job).ok()?;
+        if self.reads.try_send(job).is_err() {
+            self.failed.increment(1);
+            return None;
+        }
         let answer = match tokio::time::timeout_at(until.into(), answer).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(Outcome::Lost("its thread went away".to_owned()))),
             Err(_) => Err(Outcome::Refused(Fault::TooSlow)),
@@ -238,11 +252,21 @@ impl Replica {
             if self.health.tide().is_known() {
                 let seen = self.look(&line, &mut before);
                 match &seen {
-                    Ok(age) => current_at = Instant::now() - *age,
+                    Ok(age) => {
+                        current_at = Instant::now() - *age;
+                        // Behind a balancer another connection may lead to another one.
+                        if *age > OLDEST {
+                            line.close();
+                        }
+                    }
                     Err(_) => {
                         line.close();
                         self.glances.close();
                     }
+                }
+                // One that takes writes lags behind nobody: all servers may be named, and one of them is the primary.
+                if seen.as_ref().is_err_and(|why| line::takes_writes(why)) {
+                    current_at = Instant::now();
                 }
                 metrics::gauge!("db_replica_lag_seconds", "replica" => self.name.clone())
                     .set(current_at.elapsed());
@@ -314,11 +338,8 @@ fn answer_in<T>(
     until: Instant,
 ) -> Result<Option<T>, Outcome> {
     line.open(Some(until))?;
-    position::reach(line, needed, until).inspect_err(|outcome| {
-        if matches!(outcome, Outcome::Lost(_)) {
-            line.close();
-        }
-    })?;
+    // One that is behind, or says nothing: behind a balancer, or at the same address, there may be a better one by now.
+    position::reach(line, needed, until).inspect_err(|_| line.close())?;
     let mut told = None;
     read_in(line, shared, Some(until), work, |outcome| told = Some(outcome));
     match told {

@@ -21,11 +21,13 @@ use crate::error::{Error, Result};
 const OLDEST_MAJOR: i64 = 15;
 /// A statement of a request that runs longer is cancelled by the server …
 const STATEMENT_MS: u32 = 2_500;
+/// … sooner by a replica, in whose place the primary is asked …
+const REPLICA_STATEMENT_MS: u32 = 500;
 /// … as is one that waits longer for a lock. A transaction that its program left open is ended.
 const LOCK_MS: u32 = 2_000;
 const IDLE_IN_TRANSACTION_MS: u32 = 10_000;
 /// No server is on this one.
-const UNKNOWN_TIMELINE: u32 = 0;
+pub(super) const UNKNOWN_TIMELINE: u32 = 0;
 /// Of several servers the others are waited for so long, once one of them takes writes.
 const OTHERS_ANSWER_WITHIN: Duration = Duration::from_millis(100);
 /// Sessions, and questions to each, with which a pooler is tried.
@@ -158,6 +160,9 @@ impl Server {
         }
         let options = config.get_options().unwrap_or_default();
         let (statement, lock) = match purpose {
+            Purpose::Request | Purpose::Glances if self.role == Role::Replica => {
+                (REPLICA_STATEMENT_MS, LOCK_MS)
+            }
             Purpose::Request | Purpose::Glances => (STATEMENT_MS, LOCK_MS),
             Purpose::Long => (0, 0),
         };
@@ -181,8 +186,13 @@ impl Server {
     /// The words that open a transaction here: a pooler may have given it a connection that knows no deadlines.
     pub(super) fn begin(&self, begin: Begin, purpose: Purpose) -> &'static str {
         macro_rules! words {
+            // Behind a pooler a server may have become a standby since: it refuses what could write, so this does not read
+            // from it either.
             (read $deadlines:expr) => {
-                concat!("begin isolation level repeatable read read only", $deadlines)
+                concat!(
+                    "begin isolation level repeatable read read write; set transaction read only",
+                    $deadlines
+                )
             };
             (write $deadlines:expr, $lock:expr) => {
                 concat!(
@@ -207,7 +217,7 @@ impl Server {
             };
         }
         match (self.pooler && purpose != Purpose::Long, begin) {
-            (false, Begin::Read) => words!(read ""),
+            (false, Begin::Read) => "begin isolation level repeatable read read only",
             (true, Begin::Read) => words!(read deadlines!()),
             (false, Begin::Write) => words!(write "", "row share"),
             (true, Begin::Write) => words!(write deadlines!(), "row share"),
@@ -397,10 +407,10 @@ pub(in crate::db) fn version(server: &Server) -> Result<String> {
 /// Looked at before the start only: later one may be away for a moment.
 fn require_standby_that_is_waited_for(line: &Line) -> Result<()> {
     let waits_for_nobody = "select current_setting('synchronous_standby_names') <> ''
-        and not exists (select from pg_stat_replication)";
+        and not exists (select from pg_stat_replication where coalesce(sync_state, 'sync') in ('sync', 'quorum'))";
     match line.simple(waits_for_nobody, None)?.as_deref() {
         Some("t") => refuse(
-            "synchronous_standby_names lets each commit wait for a standby, and none follows: start one, or take the setting back until it has one".to_owned(),
+            "synchronous_standby_names lets each commit wait for a standby, and none of those follows: start one, or take the setting back until it has one".to_owned(),
         ),
         _ => Ok(()),
     }

@@ -5,15 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::server::UNKNOWN_TIMELINE;
 use crate::db::fresh::Position;
 
 /// Positions that are remembered; with a look every 0.4 s, of the last minute.
 const REMEMBERED: usize = 150;
 
+/// A primary that was not heard for so long is looked for; one that lives is looked at more often.
+const SILENT: Duration = Duration::from_millis(2_500);
+
 #[derive(Default)]
 pub(super) struct Tide {
     seen: Mutex<Seen>,
-    /// Counts connections to a primary, each of which may be another one.
+    /// Counts the primaries that there were.
     turns: AtomicU64,
 }
 
@@ -21,7 +25,17 @@ pub(super) struct Tide {
 struct Seen {
     /// Which cluster it is: copies of another are no replicas.
     cluster: Option<String>,
+    /// The one that was connected to last.
+    timeline: u32,
     marks: VecDeque<Mark>,
+}
+
+impl Seen {
+    /// What something is old against: now, or when the primary that is silent was last heard.
+    fn as_of(&self) -> Option<Instant> {
+        let newest = self.marks.back()?.last;
+        Some(if newest.elapsed() > SILENT { newest } else { Instant::now() })
+    }
 }
 
 struct Mark {
@@ -35,7 +49,7 @@ impl Tide {
     pub fn note(&self, cluster: &str, position: Position, asked: Instant) {
         let mut seen = self.seen();
         if seen.cluster.as_deref() != Some(cluster) {
-            *seen = Seen { cluster: Some(cluster.to_owned()), marks: VecDeque::new() };
+            *seen = Seen { cluster: Some(cluster.to_owned()), marks: VecDeque::new(), ..*seen };
         }
         // One that was promoted may stand before what its predecessor had written and no replica had.
         seen.marks.retain(|mark| mark.position <= position);
@@ -48,9 +62,14 @@ impl Tide {
         }
     }
 
-    /// A connection to a primary was opened: until replicas were compared with it, nothing is known of them.
-    pub fn turn(&self) {
-        self.turns.fetch_add(1, Ordering::Relaxed);
+    /// A connection to a primary was opened. On another timeline than before it is one that was promoted, and where that is not
+    /// told it may be: until replicas were compared with it, nothing is known of them.
+    pub fn connected(&self, timeline: u32) {
+        let mut seen = self.seen();
+        if timeline == UNKNOWN_TIMELINE || seen.timeline != timeline {
+            seen.timeline = timeline;
+            self.turns.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub fn turns(&self) -> u64 {
@@ -70,7 +89,8 @@ impl Tide {
         self.seen().cluster.as_deref() == Some(cluster)
     }
 
-    /// How old what lies at `position` is at most; `None` when that is longer than is known.
+    /// How old what lies at `position` is at most; `None` when that is longer than is known. Nothing is added while the primary
+    /// is silent: then it is measured against its last word.
     pub fn age(&self, position: Position) -> Option<Duration> {
         let seen = self.seen();
         let newest = seen.marks.back()?;
@@ -78,13 +98,14 @@ impl Tide {
             return Some(Duration::ZERO);
         }
         let reached = seen.marks.iter().rev().find(|mark| mark.position <= position)?;
-        Some(reached.last.elapsed())
+        Some(seen.as_of()?.saturating_duration_since(reached.last))
     }
 
     /// Where the primary was at most, so long ago: whoever has come this far lacks nothing that is older.
     pub fn before(&self, age: Duration) -> Option<Position> {
         let seen = self.seen();
-        let since = seen.marks.iter().find(|mark| mark.last.elapsed() <= age);
+        let as_of = seen.as_of()?;
+        let since = seen.marks.iter().find(|mark| as_of.saturating_duration_since(mark.last) <= age);
         since.or(seen.marks.back()).map(|mark| mark.position)
     }
 
@@ -113,11 +134,31 @@ mod tests {
 
     #[test]
     fn what_a_replica_lacks_is_told_as_a_time() {
-        let tide = tide(&[(10, 9), (20, 6), (30, 3)]);
+        let tide = tide(&[(10, 9), (20, 6), (30, 1)]);
         assert_eq!(
             [30, 29, 20, 15, 9].map(|at| age_s(&tide, at)),
             [Some(0), Some(6), Some(6), Some(9), None]
         );
+    }
+
+    #[test]
+    fn a_primary_that_is_silent_adds_nothing() {
+        let tide = tide(&[(10, 69), (20, 66), (30, 63)]);
+        assert_eq!([30, 29, 15].map(|at| age_s(&tide, at)), [Some(0), Some(3), Some(6)]);
+        let before = |seconds| tide.before(Duration::from_secs(seconds)).map(|Position(at)| at);
+        assert_eq!([6, 4, 2].map(before), [Some(10), Some(20), Some(30)]);
+    }
+
+    #[test]
+    fn only_another_primary_is_a_turn() {
+        let tide = Tide::default();
+        let turns = |timeline| {
+            tide.connected(timeline);
+            tide.turns()
+        };
+        assert_eq!([4, 4, 5, 5, UNKNOWN_TIMELINE, UNKNOWN_TIMELINE].map(turns), [1, 1, 2, 2, 3, 4]);
+        tide.note("ours", Position(1), Instant::now());
+        assert_eq!([UNKNOWN_TIMELINE, 5, 5].map(turns), [5, 6, 6]);
     }
 
     #[test]
@@ -127,10 +168,11 @@ mod tests {
 
     #[test]
     fn what_is_old_lies_before_where_the_primary_was_then() {
-        let tide = tide(&[(10, 9), (20, 6), (30, 3)]);
+        let tide = tide(&[(10, 9), (20, 6), (30, 1)]);
         let before = |seconds| tide.before(Duration::from_secs(seconds)).map(|Position(at)| at);
-        // Of a primary that is silent the last word counts.
         assert_eq!([12, 7, 5, 2].map(before), [Some(10), Some(20), Some(30), Some(30)]);
+        // Before it is silent for certain its last word counts.
+        assert_eq!(before(0), Some(30));
         assert_eq!(Tide::default().before(Duration::ZERO), None);
     }
 
@@ -146,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_primary_that_was_promoted_starts_where_it_stands() {
-        let tide = tide(&[(10, 9), (30, 6), (20, 3)]);
+        let tide = tide(&[(10, 9), (30, 6), (20, 1)]);
         assert_eq!([20, 10].map(|at| age_s(&tide, at)), [Some(0), Some(9)]);
     }
 

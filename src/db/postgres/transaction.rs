@@ -134,6 +134,10 @@ fn once<T>(
     if !postgres(&tx).is_begun() {
         return Once::Done(Ok(value));
     }
+    if line.is_outdated() {
+        line.close();
+        return Once::Again(Fault::Away("another primary was promoted meanwhile".to_owned()));
+    }
     let (id, now): (Id<Commit>, _) = (tx.new_id(), tx.now());
     match line.run(
         "insert into commits (id, at, done) values ($1, $2, true)",
@@ -142,6 +146,11 @@ fn once<T>(
         Around::Commit,
         until,
     ) {
+        // It may be missing where everybody goes on.
+        Ok(_) if line.is_outdated() => {
+            line.close();
+            Once::Unknown(id, value)
+        }
         Ok(_) => {
             if tx.left_work.get() {
                 shared.due.notify_one();

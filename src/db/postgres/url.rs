@@ -32,15 +32,15 @@ impl ServerUrl {
             return Err("there is more than one `@` in it");
         }
         let (mut trust, mut roots) = (Trust::Prefer, None);
-        let mut others = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        // The rest goes to the driver as it is written, for it reads no `+` as a space.
+        let mut others = Vec::new();
+        for written in query.split('&').filter(|written| !written.is_empty()) {
+            let Some((name, value)) = form_urlencoded::parse(written.as_bytes()).next() else { continue };
             match name.as_ref() {
                 "sslmode" => trust = Trust::parse(&value).ok_or("its sslmode is none of the known ones")?,
                 "sslrootcert" if value == "system" => roots = Some(Roots::System),
                 "sslrootcert" => roots = Some(Roots::File(value.into_owned().into())),
-                _ => {
-                    others.append_pair(&name, &value);
-                }
+                _ => others.push(written),
             }
         }
         // As libpq has it: whoever names an authority wants it asked.
@@ -51,7 +51,7 @@ impl ServerUrl {
             }
             _ => {}
         }
-        let options = others.finish();
+        let options = others.join("&");
         let read = |base: &str| -> Result<Config, &'static str> {
             let mut config = Config::from_str(&format!("{base}?{options}"))
                 .map_err(|_| "its address or a parameter of it is none that is known")?;
@@ -130,6 +130,14 @@ mod tests {
         assert_eq!(format!("{url} {url:?}").matches("cret").count(), 0);
         assert_eq!(url.to_string(), "postgres://app@db.example.com:5433/market");
         assert!(!url.is_unprotected());
+    }
+
+    #[test]
+    fn a_parameter_may_have_a_space_in_it() {
+        let url = ServerUrl::parse("postgres://localhost/a?options=-c%20jit%3Don&application_name=my%20shop");
+        let config = url.expect("a URL").config;
+        assert_eq!(config.get_options(), Some("-c jit=on"));
+        assert_eq!(config.get_application_name(), Some("my shop"));
     }
 
     #[test]
