@@ -7,9 +7,9 @@ use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Failure, lock, open_files, pending, say};
+use super::{Failure, lock, open_files, pending, ready, say};
 use crate::app::{App, Parts};
-use crate::config::{Config, KEYS, Loaded, Mistakes, PaymentProvider, Service};
+use crate::config::{self, Config, KEYS, Loaded, Mistakes, PaymentProvider, Service};
 use crate::db::{self, Place};
 use crate::events;
 use crate::providers::stripe;
@@ -105,12 +105,8 @@ fn settings(loaded: &Loaded) -> String {
 }
 
 fn surplus_variables(report: &mut Report) {
-    let known = |name: &str| name == "GUILDHALL_CONFIG" || KEYS.iter().any(|key| key.variable() == name);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("GUILDHALL_") && !known(&name) {
-            report.warn(format!("{name} is no setting"), "check its spelling, or leave it out");
-        }
+    for name in config::surplus_variables() {
+        report.warn(format!("{name} is no setting"), "check its spelling, or leave it out");
     }
 }
 
@@ -123,7 +119,7 @@ fn reach(report: &mut Report, config: &Config) {
             format!("links start with {url}, where clients may not get"),
             "set public_url to what they call, such as https://api.example.com",
         );
-    } else if config.public_url.is_some() && !secure && !is_local(&url) {
+    } else if config.public_url.is_some() && !secure && !config::is_local(&url) {
         report.warn(
             format!("{url} sends passwords and tokens in clear text"),
             "put a proxy with TLS in front and set public_url to its https address",
@@ -146,16 +142,6 @@ fn reach(report: &mut Report, config: &Config) {
     }
 }
 
-fn is_local(url: &str) -> bool {
-    let host = url::Url::parse(url).ok().and_then(|url| url.host().map(|host| host.to_owned()));
-    match host {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
 /// Who charges, and with whose money.
 fn provider(report: &mut Report, config: &Config) {
     match config.provider {
@@ -164,8 +150,8 @@ fn provider(report: &mut Report, config: &Config) {
             "set provider to stripe, or allow_sandbox to true",
         ),
         PaymentProvider::Sandbox if config.is_public() => report.warn(
-            format!("the sandbox payment provider is open to other machines on {}", config.listen),
-            "listen on 127.0.0.1 unless this is a demonstration: its money is play money",
+            format!("the sandbox payment provider is open to other machines at {}", config.public_url()),
+            "listen on 127.0.0.1 without a public_url unless this is a demonstration: its money is play money",
         ),
         PaymentProvider::Sandbox => report.ok(format!(
             "the sandbox payment provider is reached from this machine only ({})",
@@ -284,6 +270,11 @@ fn data_directory(report: &mut Report, config: &Config) {
 fn serving(report: &mut Report, config: &Config) {
     if let Some(holder) = lock::held_by(config) {
         return report.ok(format!("a guildhall uses the data directory{holder}"));
+    }
+    // On a server there is no lock that would tell.
+    let on_server = !config.place().is_embedded();
+    if on_server && TcpListener::bind(config.listen).is_err() && ready::is_ours(config.listen) {
+        return report.ok(format!("a guildhall answers on {}", config.listen));
     }
     for address in [Some(config.listen), config.metrics_listen].into_iter().flatten() {
         match TcpListener::bind(address) {

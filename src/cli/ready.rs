@@ -26,6 +26,12 @@ pub fn ready(config: &Config) -> Result<(), Failure> {
     }
 }
 
+/// Whether it is a guildhall that listens there.
+pub fn is_ours(listen: SocketAddr) -> bool {
+    ask(from_here(listen))
+        .is_ok_and(|answer| answer.split_once("\r\n\r\n").is_some_and(|(_, body)| body.starts_with('{')))
+}
+
 /// Who listens everywhere is asked on this machine.
 fn from_here(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {

@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{Failure, Lock, exposition, logs, open, open_files, pending, require_same_money, supervisor};
 use crate::app::{self, App, Parts};
-use crate::config::{Config, PaymentProvider, Service};
+use crate::config::{self, Config, PaymentProvider, Service};
 use crate::db::Place;
 use crate::events::{self, Watch};
 use crate::http::server::{self, Limits};
@@ -237,8 +237,11 @@ async fn announce(app: &App) -> crate::error::Result<()> {
     }
     if config.is_public() && config.provider == PaymentProvider::Sandbox {
         tracing::warn!(
-            "THE SANDBOX PAYMENT PROVIDER IS OPEN TO OTHER MACHINES: orders are paid with play money. Listen on 127.0.0.1 unless this is a demonstration"
+            "THE SANDBOX PAYMENT PROVIDER IS OPEN TO OTHER MACHINES: orders are paid with play money. Listen on 127.0.0.1, without a public_url, unless this is a demonstration"
         );
+    }
+    for variable in config::surplus_variables() {
+        tracing::warn!(variable, "this variable is no setting: check its spelling, or leave it out");
     }
     if config.allow_unsafe_database && !app.db().is_exclusive() {
         tracing::warn!(

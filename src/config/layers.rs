@@ -73,6 +73,13 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Variables that are named as settings are, and are none.
+pub fn surplus_variables() -> Vec<String> {
+    let is_known = |name: &str| name == "GUILDHALL_CONFIG" || KEYS.iter().any(|key| key.variable() == name);
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("GUILDHALL_") && !is_known(name)).collect()
+}
+
 /// Reads every layer.
 pub fn load(given: &Given) -> Result<Loaded, Mistakes> {
     let mut mistakes = Vec::new();

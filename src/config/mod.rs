@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::db::{Place, Role, Server, ServerUrl};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::money::{Currency, Rate, Threshold};
 use crate::secret::Secret;
 
 pub use keys::{KEYS, Key, Shape};
-pub use layers::{Given, Loaded, Mistakes, Origin, load};
+pub use layers::{Given, Loaded, Mistakes, Origin, load, surplus_variables};
 
 /// How this Guildhall runs.
 #[derive(Debug, Clone)]
@@ -268,9 +268,10 @@ impl Config {
         self.provider == PaymentProvider::Sandbox && has_key && !self.allow_sandbox
     }
 
-    /// Whether strangers can reach it.
+    /// Whether strangers can reach it: by itself, or through a proxy before it.
     pub fn is_public(&self) -> bool {
         !self.listen.ip().to_canonical().is_loopback()
+            || self.public_url.as_ref().is_some_and(|url| !is_local(url))
     }
 
     pub fn trusts(&self, proxy: IpAddr) -> bool {
@@ -296,6 +297,17 @@ impl Config {
     /// The embedded database's file.
     pub fn database_file(&self) -> PathBuf {
         self.data_dir.join("guildhall.db")
+    }
+}
+
+/// Whether a URL leads to this machine only.
+pub fn is_local(url: &str) -> bool {
+    let host = Url::parse(url).ok().and_then(|url| url.host().map(|host| host.to_owned()));
+    match host {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 
