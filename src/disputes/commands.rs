@@ -93,7 +93,7 @@ pub(super) fn withdraw(tx: &Tx, actor: &Actor, id: OrderId) -> Result<()> {
     let side = require_party(&order, actor, SETTLED_BY_SIDES)?;
     require_open(&dispute)?;
     let offers = queries::offers(tx, dispute.id, order.amount.currency())?;
-    let standing = offers.of(side).ok_or_else(error::not_found)?;
+    let standing = offers.of(side).ok_or_else(|| error::NOT_FOUND.error("you offer nothing now"))?;
     speak(tx, &order, &dispute, side)?;
     tx.send(
         "delete from dispute_offers where dispute_id = $1 and side = $2 and accepted_at is null",

@@ -51,7 +51,11 @@ pub fn of_order(tx: &Tx, order: OrderId) -> Result<Option<Dispute>> {
 /// The order and the latest dispute about it, if they concern `actor`; otherwise 404.
 pub(super) fn seen(tx: &Tx, actor: &Actor, id: OrderId) -> Result<(Order, Dispute)> {
     let order = orders::seen(tx, actor, id)?;
-    let dispute = of_order(tx, order.id)?.ok_or_else(error::not_found)?;
+    let dispute = of_order(tx, order.id)?.ok_or_else(|| {
+        let why =
+            "nobody disputes this order: POST /orders/{id}/dispute does, while it is active or delivered";
+        error::NOT_FOUND.error(why)
+    })?;
     Ok((order, dispute))
 }
 
