@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Guildhall on three database servers under Patroni, etcd and HAProxy: the leader is lost in every way while clients write.
-# By hand, as root on Debian: some minutes, and it needs the ports 5000 and 5001.
+# By hand, as root on Debian: some minutes, and it needs the port 5000.
 #
 # Usage: tests/ha.sh [TIMES]      how often each way, default 1; GUILDHALL_BINARY chooses the program
 set -euo pipefail

@@ -8,6 +8,14 @@
 \set ON_ERROR_STOP on
 \set QUIET on
 
+do $$
+begin
+    if not exists (select from pg_proc where proname = 'create_reference_table') then
+        raise exception 'this database has no Citus, and nothing was changed: create extension citus;';
+    end if;
+end
+$$;
+
 -- Programs of the version before are not replaced one by one here: what was done for them goes.
 drop trigger ledger_lines_order on ledger_lines;
 
