@@ -115,16 +115,22 @@ pub(super) fn accept(
     let refund = parsed(&input.check()?.refund_amount, order.amount.currency(), "refund_amount")?;
     require_open(&dispute)?;
     let held = queries::held(tx, &order)?;
+    let offers = queries::offers(tx, dispute.id, order.amount.currency())?;
+    let is_offered = offers.of(other(side)).is_some_and(|offer| offer.refund_amount == refund);
+    if !is_offered || refund.minor() > held.minor() {
+        return Err(changed(tx, &order, &dispute, other(side), held)?);
+    }
+    let reason = format!("Both sides agreed that {refund} {} goes back to the buyer.", refund.currency());
+    orders::resolve(tx, actor, &order, refund.minor(), &reason)?;
+    // Behind the dispute, which whoever offers takes first, too: so the two do not wait for each other.
     let taken = tx.execute(
         "update dispute_offers set accepted_at = $4
          where dispute_id = $1 and side = $2 and refund_minor = $3 and accepted_at is null",
         params![dispute.id, other(side), refund.minor(), tx.now()],
     )?;
-    if taken == 0 || refund.minor() > held.minor() {
+    if taken == 0 {
         return Err(changed(tx, &order, &dispute, other(side), held)?);
     }
-    let reason = format!("Both sides agreed that {refund} {} goes back to the buyer.", refund.currency());
-    orders::resolve(tx, actor, &order, refund.minor(), &reason)?;
     left(tx, order.id)
 }
 
