@@ -13,23 +13,29 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// An answer is far shorter.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
+/// What `/readyz` answered.
+struct Answer {
+    status_line: String,
+    /// A JSON object; whoever else listens there may have a whole page to say.
+    body: Option<String>,
+}
+
 pub fn ready(config: &Config) -> Result<(), Failure> {
     let address = from_here(config.listen);
     let answer =
         ask(address).map_err(Failure::of(format!("{address} does not answer as a guildhall would")))?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    // Whoever else listens there may have a whole page to say.
-    let said = if body.starts_with('{') { body.trim_end() } else { head.lines().next().unwrap_or_default() };
-    match head.starts_with("HTTP/1.1 200 ") && body.starts_with('{') {
-        true => say(said),
-        false => Err(Failure::new(format!("{address} is not ready: {said}"))),
+    match answer.body {
+        Some(body) if answer.status_line.starts_with("HTTP/1.1 200 ") => say(body),
+        body => {
+            let said = body.unwrap_or(answer.status_line);
+            Err(Failure::new(format!("{address} is not ready: {said}")))
+        }
     }
 }
 
-/// Whether it is a guildhall that listens there.
+/// Whether what listens there answers as a guildhall does, ready or not.
 pub fn is_ours(listen: SocketAddr) -> bool {
-    ask(from_here(listen))
-        .is_ok_and(|answer| answer.split_once("\r\n\r\n").is_some_and(|(_, body)| body.starts_with('{')))
+    ask(from_here(listen)).is_ok_and(|answer| answer.body.is_some())
 }
 
 /// Who listens everywhere is asked on this machine.
@@ -42,13 +48,17 @@ fn from_here(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-fn ask(address: SocketAddr) -> io::Result<String> {
+fn ask(address: SocketAddr) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES).read_to_string(&mut answer)?;
-    Ok(answer)
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    Ok(Answer {
+        status_line: head.lines().next().unwrap_or_default().to_owned(),
+        body: body.starts_with('{').then(|| body.trim_end().to_owned()),
+    })
 }
 
 #[cfg(test)]

@@ -185,16 +185,8 @@ impl Server {
 
     /// The words that open a transaction here: a pooler may have given it a connection that knows no deadlines.
     pub(super) fn begin(&self, begin: Begin, purpose: Purpose) -> &'static str {
-        macro_rules! words {
-            // Behind a pooler a server may have become a standby since: it refuses what could write, so this does not read
-            // from it either.
-            (read $deadlines:expr) => {
-                concat!(
-                    "begin isolation level repeatable read read write; set transaction read only",
-                    $deadlines
-                )
-            };
-            (write $deadlines:expr, $lock:expr) => {
+        macro_rules! writing {
+            ($deadlines:expr, $lock:expr) => {
                 concat!(
                     "begin isolation level serializable read write",
                     $deadlines,
@@ -218,11 +210,15 @@ impl Server {
         }
         match (self.pooler && purpose != Purpose::Long, begin) {
             (false, Begin::Read) => "begin isolation level repeatable read read only",
-            (true, Begin::Read) => words!(read deadlines!()),
-            (false, Begin::Write) => words!(write "", "row share"),
-            (true, Begin::Write) => words!(write deadlines!(), "row share"),
-            (false, Begin::Alone) => words!(write soon!(), "exclusive"),
-            (true, Begin::Alone) => words!(write concat!(deadlines!(), soon!()), "exclusive"),
+            // A server behind a pooler may have become a standby since: that refuses what could write, so nobody reads from it.
+            (true, Begin::Read) => concat!(
+                "begin isolation level repeatable read read write; set transaction read only",
+                deadlines!()
+            ),
+            (false, Begin::Write) => writing!("", "row share"),
+            (true, Begin::Write) => writing!(deadlines!(), "row share"),
+            (false, Begin::Alone) => writing!(soon!(), "exclusive"),
+            (true, Begin::Alone) => writing!(concat!(deadlines!(), soon!()), "exclusive"),
         }
     }
 
